@@ -1,0 +1,1 @@
+"""The lights on the camera: a grammar of patterns, what the camera's files say, and the LEDs that show it."""

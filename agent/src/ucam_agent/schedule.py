@@ -1,0 +1,69 @@
+"""Whether a camera shall record now, by its schedule. Pure: no clock of its own."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+from ucam_protocol import Day, Period, Settings
+
+log = logging.getLogger(__name__)
+
+DAYS: tuple[str, ...] = get_args(Day)
+EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  # a clock before that cannot be right, so nobody knows the time
+
+
+def shall_record(settings: Settings, now: datetime) -> bool:
+    """Without a schedule always; also while the time cannot be known, since what was not recorded never comes back."""
+    if not settings.schedule or now < EARLIEST:
+        return True
+    local = now.astimezone(_zone(settings.timezone))
+    return any(_holds(period, local) for period in settings.schedule)
+
+
+def words(settings: Settings, now: datetime) -> str:
+    """Why nothing is recorded now, and until when."""
+    local = now.astimezone(_zone(settings.timezone)).replace(second=0, microsecond=0)
+    begins = [begin for period in settings.schedule if (begin := _next(period, local)) is not None]
+    if not begins:
+        return "The camera's schedule leaves it off."
+    return f"Off by its schedule until {min(begins).strftime('%A %H:%M')}."
+
+
+def _holds(period: Period, local: datetime) -> bool:
+    """Times of day are compared as the clock on the wall shows them, so that summer time changes none of them."""
+    now, begin, end = local.hour * 60 + local.minute, _minutes(period.from_), _minutes(period.to)
+    today, yesterday = DAYS[local.weekday()] in period.days, DAYS[local.weekday() - 1] in period.days
+    if begin < end:
+        return today and begin <= now < end
+    return (today and now >= begin) or (yesterday and now < end)
+
+
+def _next(period: Period, local: datetime) -> datetime | None:
+    """When it begins next."""
+    hour, minute = divmod(_minutes(period.from_), 60)
+    for ahead in range(8):
+        day = local + timedelta(days=ahead)
+        begin = day.replace(hour=hour, minute=minute)
+        if DAYS[day.weekday()] in period.days and begin > local:
+            return begin
+    return None
+
+
+def _minutes(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+@lru_cache(maxsize=4)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError
+        log.warning("The time zone %r is not known here (%s); the schedule goes by UTC.", name, error)
+    except KeyError:
+        log.warning("The time zone %r is not known here; the schedule goes by UTC.", name)
+    return ZoneInfo("UTC")

@@ -1,0 +1,477 @@
+"""The recordings that are still on the camera: chunks by boot, gaps, quota, and what a crash left behind.
+
+Everything here blocks on the disk and belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from ucam_boxes import Fragment, Init
+from ucam_protocol import Settings
+
+from . import wallclock
+from .chunk import Chunk, OpenChunk, Sidecar, sidecar_of
+from .config import replace_file, sync_directory
+
+log = logging.getLogger(__name__)
+
+FREE_FLOOR_BYTES = 256 * 2**20
+QUOTA_PARTS = 4  # a chunk has at most this part of the quota, so that the oldest can go without the newest
+CUT_TOLERANCE_S = 0.05
+STEP_MS = 1000
+HUNG = "it takes too long"
+_BOOT = re.compile(r"^[0-9a-f]{32}$")
+_CHUNK = re.compile(r"^(\d{8,})\.(json|mp4)$")
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+class SpoolFull(OSError):
+    """There is no room, and nothing left that may be deleted."""
+
+
+class Boot(msgspec.Struct, kw_only=True):
+    """boot.json: which boot of the machine this is, the next free numbers in it, why the recorder gave up (or not)."""
+
+    kernel_boot_id: str
+    boot: str
+    next_seq: int = 1
+    next_run: int = 1
+    cause: str = ""
+    detail: str = ""
+    rested_ms: int = 0  # until then it is known why nothing was recorded since the last chunk
+
+
+class Gap(msgspec.Struct, kw_only=True):
+    """gaps/<id>.json: a span without recording that storage has not confirmed yet."""
+
+    id: str
+    boot: str
+    cause: str
+    from_ms: int
+    to_ms: int
+    detail: str
+    # The same ends on CLOCK_MONOTONIC of this boot, where known: with them a wrong clock is mended when it is told.
+    from_mono_ns: int | None = None
+    to_mono_ns: int | None = None
+
+
+@dataclass(slots=True)
+class Hole:
+    """A gap whose end is not known yet; it begins where the last recording ended."""
+
+    cause: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the pipeline, from the first fragment on: its init, and when its first frame was taken."""
+
+    init: bytes
+    facts: Init
+    first_mono_ns: int
+    number: int = 0
+    first_tfdt: int = 0
+
+    def mono_ns(self, tfdt: int) -> int:
+        """When the frame with this decode time was taken, on CLOCK_MONOTONIC."""
+        return self.first_mono_ns + (tfdt - self.first_tfdt) * 1_000_000_000 // self.facts.timescale
+
+
+@dataclass(slots=True)
+class Held:
+    """A closed chunk in the spool."""
+
+    chunk: Chunk
+    sidecar: Sidecar
+
+    @property
+    def confirmed(self) -> bool:
+        return self.chunk.confirmed_bytes() >= self.sidecar.bytes
+
+
+@dataclass(slots=True)
+class _Torn:
+    """A chunk that could not be closed; `size` bytes of it are durable."""
+
+    chunk: Chunk
+    size: int
+    dropped: int
+
+
+@dataclass(slots=True)
+class Spool:
+    """The spool folder. `tell` gets the events for live.sock. No method raises OSError: a broken disk is a state."""
+
+    folder: Path
+    settings: Settings
+    kernel_boot_id: str
+    tell: Tell
+    free_floor_bytes: int = FREE_FLOOR_BYTES
+    recorded: int = 0
+    lost: int = 0
+    _boot: Boot | None = None
+    _closed: list[Held] = field(default_factory=list)
+    _open: OpenChunk | None = None
+    _torn: list[_Torn] = field(default_factory=list)
+    _run: Run | None = None
+    _hole: Hole | None = None
+    _ended_ms: int | None = None
+    _ended_mono_ns: int | None = None
+    _broken: str = ""
+    _dropped: int = 0
+
+    # ------------------------------------------------------------ for the writer
+
+    def open(self) -> None:
+        """Mends what the last process left; does nothing when that is done already."""
+        try:
+            self._ready()
+        except OSError as error:
+            self._fail(error, 0, 0)
+
+    def begin_run(self, hole: Hole | None) -> None:
+        """A new pipeline: what follows has a new init and a decode time of its own, after a hole with this cause."""
+        self._run = None
+        if hole and self._hole is None and self._ended_ms is not None:
+            self._hole = hole
+
+    def rest(self, detail: str) -> None:
+        """Off by choice until now, since the last recording or the last such call."""
+        try:
+            self._rest(self._ready(), detail)
+        except OSError as error:
+            self._fail(error, 0, self._dropped)
+
+    def note(self, hole: Hole) -> None:
+        """The process is about to end for this cause: the next one shall not take it for a crash."""
+        if self._boot is None:
+            return
+        self._boot.cause, self._boot.detail = hole.cause, hole.detail
+        try:
+            self._write_boot(self._boot)
+        except OSError as error:
+            self._fail(error, 0, self._dropped)
+
+    def write(self, content: bytes, fragment: Fragment, run: Run, dropped: int) -> None:
+        """Makes one fragment durable and tells of it. `dropped`: frames lost before the encoder until now."""
+        try:
+            self._write(content, fragment, run, dropped)
+        except OSError as error:
+            self._fail(error, fragment.frames, dropped)
+            return
+        self.recorded += fragment.frames
+        if self._broken:
+            self._broken = ""
+            self.tell({"event": "state", "part": "spool", "state": "ok", "words": "Recording again."})
+
+    def skip(self, frames: int, dropped: int) -> None:
+        """So many frames were never given to `write`, because it took too long."""
+        self._fail(OSError(errno.ETIMEDOUT, HUNG), frames, dropped)
+
+    def tell_hung(self) -> None:
+        """Says that the disk takes nothing. Any thread."""
+        log.error("The disk takes nothing any more (%s). Frames are being lost.", HUNG)
+        self.tell({"event": "state", "part": "spool", "state": "broken", "words": _unwritable(HUNG)})
+
+    def close(self, dropped: int) -> None:
+        """Closes the open chunk, if there is one."""
+        try:
+            self._close_open(dropped)
+        except OSError as error:
+            self._fail(error, 0, dropped)
+
+    @property
+    def held_bytes(self) -> int:
+        """All chunks together."""
+        return sum(held.sidecar.bytes for held in self._closed) + (self._open.size if self._open else 0)
+
+    # ------------------------------------------------------------ writing
+
+    def _write(self, content: bytes, fragment: Fragment, run: Run, dropped: int) -> None:
+        boot = self._ready()
+        self._mend_torn()
+        if run is not self._run:
+            self._close_open(dropped)
+            self._enter_run(boot, run, fragment)
+        if self._open and self._full(self._open, fragment, len(content)):
+            self._close_open(dropped)
+        self._make_room(len(content) + (0 if self._open else len(run.init)))
+        self._open = self._open or self._begin_chunk(boot, fragment, run, dropped)
+        offset = self._open.append(content, fragment)
+        self._open.note_dropped(dropped - self._dropped)
+        self._ended_ms, self._ended_mono_ns = self._open.ended_ms, self._open.ended_mono_ns
+        event = {"event": "fragment", "boot": boot.boot, "seq": self._open.chunk.seq}
+        self.tell({**event, "offset": offset, "length": len(content)})
+
+    def _rest(self, boot: Boot, detail: str) -> None:
+        mono_ns = time.monotonic_ns()
+        now_ms = wallclock.utc_ms(mono_ns)
+        if self._ended_ms is not None and now_ms <= self._ended_ms:
+            return  # the last fragment ends when its last frame does, which is not yet
+        self._hole = self._hole or Hole("off", detail)
+        self._fill_hole(boot, now_ms, mono_ns)
+        self._ended_ms = boot.rested_ms = now_ms
+        self._ended_mono_ns = mono_ns
+        boot.cause = boot.detail = ""
+        self._write_boot(boot)
+
+    def _enter_run(self, boot: Boot, run: Run, fragment: Fragment) -> None:
+        if not run.number:
+            run.number, run.first_tfdt = boot.next_run, fragment.tfdt
+            boot.next_run += 1
+            self._write_boot(boot)
+        self._run = run
+
+    def _full(self, chunk: OpenChunk, fragment: Fragment, size: int) -> bool:
+        ticks = fragment.tfdt - chunk.sidecar.first_tfdt
+        # A clock that was stepped: what follows is placed by the new time, what is there keeps the old one until then.
+        stepped = abs(wallclock.utc_ms(chunk.sidecar.started_mono_ns) - chunk.sidecar.started_ms) > STEP_MS
+        long = stepped or ticks >= (self.settings.chunk_s - CUT_TOLERANCE_S) * chunk.sidecar.timescale
+        return long or chunk.size + size > self.settings.spool_max_bytes // QUOTA_PARTS
+
+    def _begin_chunk(self, boot: Boot, fragment: Fragment, run: Run, dropped: int) -> OpenChunk:
+        mono_ns = run.mono_ns(fragment.tfdt)
+        started_ms = wallclock.utc_ms(mono_ns)
+        started = {"started_ms": started_ms, "started_mono_ns": mono_ns, "clock": wallclock.state()}
+        self._fill_hole(boot, started_ms, mono_ns)
+        folder = self.folder / boot.boot
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700)
+            sync_directory(self.folder)
+        seq = boot.next_seq
+        sidecar = sidecar_of(boot.boot, seq, run.number, run.facts, fragment, started)
+        chunk = OpenChunk(Chunk(folder, seq), sidecar, run.init)
+        boot.next_seq += 1
+        boot.cause = boot.detail = ""
+        try:
+            self._write_boot(boot)
+        except OSError:
+            # The number is given again: nothing has been written under it.
+            boot.next_seq -= 1
+            chunk.drop()
+            raise
+        self._dropped = dropped
+        return chunk
+
+    def _fill_hole(self, boot: Boot, to_ms: int, to_mono_ns: int) -> None:
+        """Writes the gap between the last recording and this instant, if there is one."""
+        if self._hole is None or self._ended_ms is None:
+            self._hole = None
+            return
+        self._write_gap(
+            boot.boot, self._hole.cause, self._ended_ms, to_ms, self._hole.detail, (self._ended_mono_ns, to_mono_ns)
+        )
+        self._hole = None
+
+    def _write_gap(
+        self,
+        boot: str,
+        cause: str,
+        from_ms: int,
+        to_ms: int,
+        detail: str,
+        mono_ns: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        if to_ms <= from_ms:
+            detail = f"{detail} The clock was set back in between, so the length is not known.".strip()
+            to_ms = from_ms + 1
+        gap = Gap(
+            id=uuid.uuid4().hex,
+            boot=boot,
+            cause=cause,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            detail=detail,
+            from_mono_ns=mono_ns[0],
+            to_mono_ns=mono_ns[1],
+        )
+        replace_file(self.folder / "gaps" / f"{gap.id}.json", msgspec.json.encode(gap).decode())
+        log.warning("Gap of %.1f s, cause %s. %s", (to_ms - from_ms) / 1000, cause, detail)
+
+    def _close_open(self, dropped: int) -> None:
+        if self._open is None or self._boot is None:
+            return
+        sidecar = self._open.close(dropped - self._dropped)
+        closed, self._open = self._open, None
+        self._keep(closed.chunk, sidecar)
+
+    def _tear(self, dropped: int) -> None:
+        """Gives the open chunk up: it is mended by name as soon as the disk works."""
+        if self._open is not None:
+            self._open.drop()
+            self._torn.append(_Torn(self._open.chunk, self._open.size, dropped - self._dropped))
+            self._open = None
+
+    def _mend_torn(self) -> None:
+        while self._torn:
+            torn = self._torn[0]
+            self._forget_empty(torn.chunk)
+            self._keep(torn.chunk, torn.chunk.mend(torn.size, torn.dropped))
+            self._torn.pop(0)
+
+    def _keep(self, chunk: Chunk, sidecar: Sidecar | None) -> None:
+        if sidecar is not None:
+            self._closed.append(Held(chunk, sidecar))
+            self.tell({"event": "chunk_closed", "boot": sidecar.boot, "seq": sidecar.seq})
+
+    def _forget_empty(self, chunk: Chunk) -> None:
+        """Gives the number of a chunk without a fragment again, before the chunk is deleted: numbers have no holes."""
+        if self._boot is None or chunk.folder.name != self._boot.boot:
+            return
+        if chunk.seq >= self._boot.next_seq - 1 and chunk.is_empty():
+            self._boot.next_seq = chunk.seq
+            self._write_boot(self._boot)
+
+    def _write_boot(self, boot: Boot) -> None:
+        replace_file(self.folder / "boot.json", msgspec.json.encode(boot).decode())
+
+    # ------------------------------------------------------------ a broken disk
+
+    def _fail(self, error: OSError, frames: int, dropped: int) -> None:
+        """Counts what was lost and says so, once until it works again."""
+        self.lost += frames
+        full = isinstance(error, SpoolFull)
+        if frames and self._ended_ms is not None and self._hole is None:
+            self._hole = Hole("spool_full" if full else "disk", str(error))
+        words = str(error) if full else _unwritable(error.strerror)
+        if words != self._broken:
+            self._broken = words
+            log.error("%s Frames are being lost.", words)
+            self.tell({"event": "state", "part": "spool", "state": "broken", "words": words})
+        # What follows does not join what is there: it begins another chunk, behind a gap.
+        self._tear(dropped)
+
+    # ------------------------------------------------------------ quota
+
+    def _make_room(self, need: int) -> None:
+        """Deletes the oldest chunks, confirmed ones first, until `need` bytes fit in quota and free space."""
+        while self.held_bytes + need > self.settings.spool_max_bytes or self._free() - need < self.free_floor_bytes:
+            if not self._closed:
+                break
+            self._evict(next((held for held in self._closed if held.confirmed), self._closed[0]))
+        if self._free() - need < self.free_floor_bytes:
+            raise SpoolFull(
+                f"The disk has less than {self.free_floor_bytes >> 20} MiB free and no recording is left to delete. "
+                "Free some space on the camera."
+            )
+
+    def _free(self) -> int:
+        facts = os.statvfs(self.folder)
+        return facts.f_bavail * facts.f_frsize
+
+    def _evict(self, held: Held) -> None:
+        if not held.confirmed:
+            from_ms = held.chunk.time_of_byte(held.sidecar, held.chunk.confirmed_bytes())
+            detail = f"The spool was full before chunk {held.sidecar.seq} could be shipped."
+            mono_ns = held.sidecar.mono_ns(from_ms), held.sidecar.ended_mono_ns
+            self._write_gap(held.sidecar.boot, "spool_full", from_ms, held.sidecar.ended_ms, detail, mono_ns)
+        self._closed.remove(held)
+        held.chunk.delete()
+        if self._boot and held.sidecar.boot != self._boot.boot and not any(held.chunk.folder.iterdir()):
+            held.chunk.folder.rmdir()
+
+    # ------------------------------------------------------------ after a crash
+
+    def _ready(self) -> Boot:
+        if self._boot is None:
+            (self.folder / "gaps").mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._recover()
+        if self._boot is None:
+            raise OSError(errno.EIO, "the spool could not be read")
+        return self._boot
+
+    def _recover(self) -> None:
+        """Mends every chunk, finds the next numbers, and notes the hole since the last recording."""
+        last = self._read_boot()
+        rebooted = last is None or last.kernel_boot_id != self.kernel_boot_id
+        boot = Boot(kernel_boot_id=self.kernel_boot_id, boot=uuid.uuid4().hex) if last is None or rebooted else last
+        self._boot = boot
+        try:
+            known = {path.name: self._mend_boot(path) for path in self.folder.iterdir() if _BOOT.match(path.name)}
+            self._number(boot, known.get(boot.boot, []))
+        except OSError:
+            self._boot = None
+            raise
+        self._note_hole(known.get(last.boot, []) if last else [], rebooted, last)
+        oldest_first = sorted(known, key=lambda name: (name == boot.boot, _started_ms(known[name])))
+        self._closed = [held for name in oldest_first for held in known[name]]
+
+    def _number(self, boot: Boot, here: list[Held]) -> None:
+        """The next free numbers, durably."""
+        if here:
+            boot.next_seq = max(boot.next_seq, here[-1].sidecar.seq + 1)
+            boot.next_run = max(boot.next_run, here[-1].sidecar.run + 1)
+        self._write_boot(boot)
+
+    def _note_hole(self, before: list[Held], rebooted: bool, last: Boot | None) -> None:
+        known_ms = [held.sidecar.ended_ms for held in before[-1:]] + (
+            [last.rested_ms] if last and last.rested_ms else []
+        )
+        if not known_ms:
+            return
+        self._ended_ms = max(known_ms)
+        if before and not rebooted and self._ended_ms == before[-1].sidecar.ended_ms:
+            self._ended_mono_ns = before[-1].sidecar.ended_mono_ns
+        if rebooted:
+            self._hole = Hole("power", "The camera was off or restarted.")
+        elif last and last.cause:
+            self._hole = Hole(last.cause, last.detail)
+        else:
+            self._hole = Hole("recorder", "The recorder stopped or died and was started again.")
+
+    def _read_boot(self) -> Boot | None:
+        try:
+            return msgspec.json.decode((self.folder / "boot.json").read_bytes(), type=Boot)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            log.error("boot.json is damaged (%s); a new boot id begins.", error)
+            return None
+
+    def _mend_boot(self, folder: Path) -> list[Held]:
+        """The closed chunks of one boot, oldest first."""
+        numbers = sorted({int(match[1]) for path in folder.iterdir() if (match := _CHUNK.match(path.name))})
+        held: list[Held] = []
+        for seq in numbers:
+            chunk = Chunk(folder, seq)
+            self._forget_empty(chunk)
+            if unplaced_ms := chunk.unplaced_ms():
+                after = (Chunk(folder, number).read_sidecar() for number in numbers if number > seq)
+                self._tell_corrupt(chunk, unplaced_ms, held[-1:], next((one for one in after if one), None))
+            sidecar = chunk.mend()
+            if sidecar is not None:
+                held.append(Held(chunk, sidecar))
+        return held
+
+    def _tell_corrupt(self, chunk: Chunk, length_ms: int, before: list[Held], after: Sidecar | None) -> None:
+        """A gap for pictures that cannot be placed: behind what is before them, in front of what is after, by the time
+        of their file when there is neither.
+        """
+        begin_ms = before[0].sidecar.ended_ms if before else None
+        end_ms = after.started_ms if after else None
+        if end_ms is None:
+            end_ms = chunk.media.stat().st_mtime_ns // 1_000_000 if begin_ms is None else begin_ms + length_ms
+        from_ms = end_ms - length_ms if begin_ms is None else max(begin_ms, end_ms - length_ms)
+        detail = f"What was known about chunk {chunk.seq} is damaged; its pictures are kept on the camera as .damaged."
+        self._write_gap(chunk.folder.name, "corrupt", from_ms, end_ms, detail)
+
+
+def _unwritable(reason: str | None) -> str:
+    return f"The disk cannot be written ({reason}). Check card and disk."
+
+
+def _started_ms(chunks: list[Held]) -> int:
+    return chunks[0].sidecar.started_ms if chunks else 0
