@@ -1,0 +1,83 @@
+"""The server's errors: one root, stable codes, words for people; answers.py turns them into HTTP."""
+
+from __future__ import annotations
+
+
+class UcamError(Exception):
+    """Root. `status` is the HTTP status, `permanent` tells that trying the same again is useless."""
+
+    code = "error"
+    status = 400
+    permanent = True
+    message = "This did not work."
+    hint = ""
+
+    def __init__(self, message: str = "", *, hint: str = "", headers: dict[str, str] | None = None) -> None:
+        self.message = message or self.message
+        self.hint = hint or self.hint
+        self.headers = headers or {}
+        super().__init__(self.message)
+
+
+class TokenInvalid(UcamError):
+    """No token of ours, or not for this, or expired."""
+
+    code = "token_invalid"
+    status = 401
+    message = "You are not signed in here."
+    hint = "Sign in with a link from your mail."
+
+
+class SessionEnded(UcamError):
+    """The sign-in was ended or is too old."""
+
+    code = "session_ended"
+    status = 401
+    message = "This sign-in has ended."
+    hint = "Sign in again with a new link."
+
+
+class LinkInvalid(UcamError):
+    """Not a link of ours, or cut off on its way."""
+
+    code = "link_invalid"
+    status = 400
+    message = "This link is not complete."
+    hint = "Copy the whole link from the mail, or ask for a new one."
+
+
+class LinkUsed(UcamError):
+    """Somebody opened it already."""
+
+    code = "link_used"
+    status = 410
+    message = "This link is used up. A link works once."
+    hint = "Ask for a new link. If you did not open it, tell whoever looks after the cameras."
+
+
+class LinkExpired(UcamError):
+    """Older than SESAME_MAX_AGE."""
+
+    code = "link_expired"
+    status = 410
+    message = "This link is too old. A link works for 10 minutes."
+    hint = "Ask for a new link."
+
+
+class TooMany(UcamError):
+    """A limit per time was reached."""
+
+    code = "too_many"
+    status = 429
+    permanent = False
+    message = "That was too often."
+    hint = "Wait a little and try again."
+
+
+class NotAllowed(UcamError):
+    """The person may see the thing, but not do this with it."""
+
+    code = "not_allowed"
+    status = 403
+    message = "You may not do this here."
+    hint = "Ask whoever looks after the cameras."
