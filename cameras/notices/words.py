@@ -1,0 +1,87 @@
+"""What a message says: what happened, where, since when, what to do, and the way back here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_noop, override
+
+from cameras.models import Alert, Delivery, NoticePlan
+
+TITLES = {
+    "reminded": gettext_noop("Still open"), "escalated": gettext_noop("Nobody has it yet"),
+    "cleared": gettext_noop("Over"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message in every form. `key` is the same for each attempt, `thread` for all about one alert."""
+
+    title: str
+    text: str
+    facts: str
+    url: str
+    key: str
+    thread: str
+    urgent: bool
+
+
+def notice(row: Delivery, now: datetime) -> Notice:
+    """The message of a delivery, in the language of whom it goes to."""
+    with override(row.channel.user.reads):
+        return _test(row) if row.alert is None else _about(row, row.alert)
+
+
+def _test(row: Delivery) -> Notice:
+    text = gettext("This is a test. Messages about alerts reach you this way.")
+    url = f"{settings.UCAM_URL}/notifications/"
+    return Notice(gettext("ucam: a test"), text, "", url, str(row.key), f"test-{row.key}", False)
+
+
+def _about(row: Delivery, alert: Alert) -> Notice:
+    kind = row.occasion.partition("-")[0]
+    title, text = alert.words()
+    zone = NoticePlan.of(row.channel.user).zone(alert.location)
+    return Notice(
+        title=f"{gettext(TITLES[kind])}: {title}" if kind in TITLES else title,
+        text="" if kind == "cleared" else text,
+        facts=facts(alert, zone, kind == "raised"),
+        url=f"{settings.UCAM_URL}/alerts/#alert-{alert.pk}",
+        key=str(row.key),
+        thread=f"alert-{alert.pk}",
+        urgent=alert.level == Alert.Level.CRITICAL and kind != "cleared",
+    )
+
+
+def facts(alert: Alert, zone: ZoneInfo, first: bool) -> str:
+    """Where, since when, for how long, who has it, whether it comes and goes."""
+    where = f"{alert.camera.shown_name}, {alert.camera.location.shown_name}" if alert.camera else gettext("This server")
+    told = [where if alert.camera or not alert.location else alert.location.shown_name]
+    raised = clock(alert.raised_at, zone)
+    if alert.cleared_at is None:
+        told.append(gettext("since {time}").format(time=raised))
+    else:
+        told.append(gettext("{begin} to {end}").format(begin=raised, end=clock(alert.cleared_at, zone)))
+    if alert.claimed_by is not None:
+        who = gettext("{who} had it") if alert.cleared_at else gettext("{who} has it")
+        told.append(who.format(who=alert.claimed_by.shown_name))
+    times = times_today(alert) if first else 1
+    if times > 1:
+        told.append(gettext("it came and went {times} times within a day").format(times=times))
+    return " · ".join(told)
+
+
+def times_today(alert: Alert) -> int:
+    """How often the same trouble came within the day before this one."""
+    rows = Alert.objects.filter(about=alert.about, pk__lte=alert.pk)
+    return rows.filter(raised_at__gte=alert.raised_at - timedelta(days=1)).count()
+
+
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    """An instant as the reader writes it, with their zone at hand."""
+    return date_format(at.astimezone(zone), gettext("D d M H:i T"))
