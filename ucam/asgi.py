@@ -1,0 +1,13 @@
+"""ASGI: HTTP to Django, the websocket to the room."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ucam.settings")
+http = get_asgi_application()
+
+from cameras.room.routing import websocket_urlpatterns  # noqa: E402 - models need the apps that the line above loads
+
+application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})
