@@ -1,0 +1,56 @@
+// How a camera is, in a word, an icon and a line of support. Pure: one place for all pages.
+
+import { t } from './text.js';
+import { MINUTE, ago, duration, moment, parse } from './time.js';
+
+/** @typedef {import('./api.js').Camera} Camera */
+/** @typedef {'live' | 'recording' | 'pending' | 'offline' | 'off' | 'lost' | 'connecting'} ConditionState */
+/** @typedef {{state: ConditionState, icon: string, word: string, support: string, note: string}} Condition note: what stands over a picture that is not live */
+
+/**
+ * What is wrong comes first, and whether footage is safe before anything else.
+ * @param {Camera} camera @param {number} now
+ * @returns {Condition}
+ */
+export function conditionOf(camera, now) {
+  if (!camera.online) return offline(camera, now);
+  const { status } = camera;
+  if (!status) return made('recording', 'recording', t('Online'), t('It has not said how it is yet'));
+  const { recorder, camera: source, encoder, storage } = status.parts;
+  if (recorder?.state === 'off') return made('off', 'off', t('Off'), recorder.words || t('Nothing is recorded'), recorder.words || t('Nothing is recorded'));
+  for (const part of [source, encoder, recorder]) {
+    if (part?.state === 'broken') return made('lost', 'lost', t('Not recording'), part.words || t('Look at the camera'), part.words);
+  }
+  if (!status.recording) return made('connecting', 'connecting', t('Starting'), recorder?.words || t('It is about to record'));
+  if (storage && ['broken', 'degraded', 'off'].includes(storage.state)) return kept(status);
+  if (status.catch_up_s) return made('recording', 'recording', t('Recording'), t('Catching up, {length} to go', { length: duration(status.catch_up_s * 1000) }));
+  return made('recording', 'recording', t('Recording'), '');
+}
+
+/** @param {Camera} camera @param {number} now */
+function offline(camera, now) {
+  const since = parse(camera.offline_since);
+  if (Number.isNaN(since)) return made('offline', 'offline', t('Offline'), t('It has never been here'), t('Never seen here yet'));
+  const time = moment(since, now);
+  return made('offline', 'offline', t('Offline'), now - since < MINUTE ? t('Went {ago}', { ago: ago(since, now) }) : t('Since {time}, {length}', { time, length: duration(now - since) }), t('Offline since {time}', { time }));
+}
+
+/** @param {import('./protocol.js').Status} status */
+function kept(status) {
+  const left = status.spool_holds_s === null ? t('Safe on the camera') : t('Safe on the camera, {length} left', { length: duration(status.spool_holds_s * 1000) });
+  return made('pending', 'on-camera', t('Storage away'), left);
+}
+
+/** @param {ConditionState} state @param {string} icon @param {string} word @param {string} support @param {string} [note] @returns {Condition} */
+function made(state, icon, word, support, note = '') {
+  return { state, icon, word, support, note };
+}
+
+/** "4 recording, 1 off": a place in one line. @param {Condition[]} conditions */
+export function summary(conditions) {
+  const words = { recording: t('recording'), live: t('recording'), pending: t('keeps footage on the camera'), offline: t('offline'), off: t('off'), lost: t('not recording'), connecting: t('starting') };
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { state } of conditions) counts.set(words[state], (counts.get(words[state]) ?? 0) + 1);
+  return [...counts].map(([word, count]) => `${count} ${word}`).join(', ');
+}
