@@ -1,0 +1,122 @@
+"""The command line: what goes wrong is one sentence and exit code 1."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .server import Server
+from .test_supervise import Agent
+from .watching import enrolled
+
+
+def ucam_agent(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ucam_agent.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_a_device_that_is_not_enrolled_hears_what_to_do(tmp_path: Path, command: str) -> None:
+    done = ucam_agent(command, "--state", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "ucam-agent enrol URL CODE" in done.stderr
+
+
+@pytest.mark.parametrize("order", [("--state", "{}", "status"), ("status", "--state", "{}")])
+def test_the_state_directory_may_stand_before_or_after_the_command(tmp_path: Path, order: tuple[str, ...]) -> None:
+    done = ucam_agent(*(part.format(tmp_path) for part in order))
+    assert f"{tmp_path}/device.json" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["enrol", "http://x"]])
+def test_wrong_use_is_explained(arguments: list[str]) -> None:
+    done = ucam_agent(*arguments)
+    assert done.returncode == 2
+    assert "usage: ucam-agent" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["enrol", "--help"], ["run", "--help"], ["doctor", "--help"]])
+def test_every_command_has_help(arguments: list[str]) -> None:
+    done = ucam_agent(*arguments)
+    assert done.returncode == 0
+    assert "--state DIR" in done.stdout
+
+
+def test_a_configuration_file_with_a_mistake_is_named(tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_text("stat = 1")
+    done = ucam_agent("--config", str(tmp_path / "agent.toml"), "status")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "no setting" in done.stderr
+
+
+async def test_enrol_says_who_the_device_is_now(tmp_path: Path) -> None:
+    async with Server() as server:
+        done = await asyncio.to_thread(ucam_agent, "enrol", "--state", str(tmp_path / "s"), server.url, "code-1234")
+        assert done.returncode == 0, done.stderr
+        assert "cam001@studio.loc" in done.stdout
+        again = await asyncio.to_thread(ucam_agent, "enrol", "--state", str(tmp_path / "s"), server.url, "code-1234")
+        assert (again.returncode, again.stderr.count("\n")) == (1, 1)
+
+
+async def test_doctor_finds_nothing_wrong_where_nothing_is(tmp_path: Path) -> None:
+    async with Server() as server:
+        enrolled(tmp_path / "s", server)
+        done = await asyncio.to_thread(ucam_agent, "doctor", "--state", str(tmp_path / "s"))
+    assert done.returncode == 0, done.stdout
+    for part in ("gstreamer", "state", "disk", "led", "identity", "server", "room", "storage"):
+        assert f"ok  {part}" in done.stdout
+    assert not server.cameras
+    assert server.connections == 0, "a running agent must not be thrown out of the room"
+
+
+async def test_doctor_names_a_refused_token(tmp_path: Path) -> None:
+    async with Server() as server:
+        enrolled(tmp_path / "s", server)
+        server.token = "another"
+        done = await asyncio.to_thread(ucam_agent, "doctor", "--state", str(tmp_path / "s"))
+    assert done.returncode == 1
+    assert "ok  server" in done.stdout
+    for part in ("room", "storage"):
+        assert f"XX  {part}" in done.stdout
+    assert done.stdout.count("enrol --again") == 2
+
+
+async def test_doctor_names_a_server_that_is_not_there(tmp_path: Path) -> None:
+    async with Server() as server:
+        enrolled(tmp_path / "s", server)
+    done = await asyncio.to_thread(ucam_agent, "doctor", "--state", str(tmp_path / "s"))
+    assert done.returncode == 1
+    assert done.stdout.count("XX") == 3
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_without_an_identity_says_how_to_get_one(tmp_path: Path) -> None:
+    done = ucam_agent("doctor", "--state", str(tmp_path / "new"))
+    assert done.returncode == 1
+    assert "ucam-agent enrol URL CODE" in done.stdout
+
+
+async def test_status_tells_how_the_camera_is(tmp_path: Path) -> None:
+    async with Server() as server:
+        enrolled(tmp_path / "s", server)
+        idle = await asyncio.to_thread(ucam_agent, "status", "--state", str(tmp_path / "s"))
+        assert idle.returncode == 1
+        assert "not running" in idle.stdout
+        agent = Agent(tmp_path / "s")
+        try:
+            await server.until(lambda: any(upload.content for upload in server.uploads.values()))
+            told = lambda: json.loads((tmp_path / "s/status/live.json").read_text())["status"]  # noqa: E731
+            await server.until(lambda: told().get("recording") and "room" in told()["parts"])
+            done = await asyncio.to_thread(ucam_agent, "status", "--state", str(tmp_path / "s"))
+        finally:
+            agent.end(signal.SIGTERM)
+    assert done.returncode == 0, done.stdout
+    assert "Recording; 0 watching live." in done.stdout
+    assert "ok  room" in done.stdout

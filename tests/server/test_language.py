@@ -1,0 +1,135 @@
+"""Every word that people read has its German one: pages, errors over HTTP, errors in the room."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from ucam_protocol import Chat, Error
+
+import accounts
+import cameras
+import storage
+from accounts.errors import UcamError
+from tests.conftest import Cast
+from tests.room.peers import Peer, url_origin
+
+WORDS = re.compile(r'{%\s*translate "([^"]+)"')
+ENTRY = re.compile(r'^msgid "(.+)"\nmsgstr "(.*)"$', re.MULTILINE)
+PLAIN = re.compile(r">\s*([A-Z][a-z]+(?: [a-z]+)+)[^<{]*<")
+TEMPLATES = settings.BASE_DIR / "templates"
+BLOCK = re.compile(r"{%\s*blocktranslate[^%]*%}(.*?){%\s*endblocktranslate", re.DOTALL)
+VALUE = re.compile(r"{{ (\w+) }}")
+FOLDER = settings.BASE_DIR / "locale" / "de" / "LC_MESSAGES"
+
+
+def written() -> dict[str, str]:
+    """The entries of the .po file."""
+    pairs = ENTRY.findall((FOLDER / "django.po").read_text(encoding="utf-8"))
+    return {english.replace('\\"', '"'): german.replace('\\"', '"') for english, german in pairs}
+
+
+def said(*names: str) -> Iterator[str]:
+    """First arguments of all calls of these functions on the server."""
+    files = [file for package in (accounts, cameras, storage) for file in Path(package.__path__[0]).rglob("*.py")]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    for call in (node for node in nodes if isinstance(node, ast.Call) and node.args):
+        named, first = isinstance(call.func, ast.Name) and call.func.id in names, call.args[0]
+        if named and isinstance(first, ast.Constant):
+            yield str(first.value)
+
+
+def errors(root: type[UcamError] = UcamError) -> Iterator[type[UcamError]]:
+    """All classes of errors of the server."""
+    yield root
+    for kind in root.__subclasses__():
+        yield from errors(kind)
+
+
+def test_every_word_of_the_pages_has_a_translation() -> None:
+    pages = sorted((settings.BASE_DIR / "templates" / "web").glob("*.html"))
+    words = {word for page in pages for word in WORDS.findall(page.read_text(encoding="utf-8"))}
+    assert len(words) > 100
+    assert words - written().keys() == set()
+
+
+def test_every_word_of_mails_pushes_and_alerts_has_a_translation() -> None:
+    mails = [file for part in ("accounts", "notices", "storage") for file in (TEMPLATES / part).iterdir()]
+    texts = [mail.read_text(encoding="utf-8") for mail in mails]
+    words = {word for text in texts for word in WORDS.findall(text)}
+    words |= {VALUE.sub(r"%(\1)s", word) for text in texts for word in BLOCK.findall(text)}
+    words |= set(said("say", "gettext", "gettext_noop"))
+    assert len(words) > 100
+    assert words - written().keys() == set()
+
+
+def test_what_is_filled_in_has_its_place_in_both_languages() -> None:
+    unlike = {english for english, german in written().items() if places(english) != places(german)}
+    assert unlike == set()
+
+
+def places(text: str) -> list[str]:
+    return sorted(re.findall(r"\{\w+\}|%\(\w+\)s", text))
+
+
+def test_no_page_says_anything_past_the_catalogue() -> None:
+    pages = sorted((settings.BASE_DIR / "templates" / "web").glob("*.html"))
+    assert {page.name: found for page in pages if (found := PLAIN.findall(page.read_text(encoding="utf-8")))} == {}
+
+
+def test_every_error_of_the_server_has_a_translation() -> None:
+    for package in (accounts, cameras, storage):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if "migrations" not in module.name and "management" not in module.name:
+                importlib.import_module(module.name)
+    own = [kind for kind in errors() if not kind.__module__.startswith("tests.")]
+    words = {text for kind in own for text in (kind.message, kind.hint) if text}
+    assert words - written().keys() == set()
+
+
+def test_the_compiled_catalogue_is_that_of_the_text() -> None:
+    with open(FOLDER / "django.mo", "rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    for english, german in written().items():
+        assert german
+        assert compiled.gettext(english) == german
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen", "language", "title"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.5", "", "de", "Ihre Kameras sehen"),
+        ("de", "en", "en", "See your cameras"),
+        ("fr", "", "en", "See your"),
+    ],
+)
+def test_a_page_speaks_the_chosen_language_else_the_browsers(
+    db: None, asked: str, chosen: str, language: str, title: str
+) -> None:
+    client = Client(headers={"accept-language": asked})
+    if chosen:
+        client.cookies["django_language"] = chosen
+    page = client.get("/sign-in/").content.decode()
+    assert f'<html lang="{language}">' in page
+    assert title in page
+
+
+def test_errors_over_http_are_said_in_the_readers_language(cast: Cast) -> None:
+    answer = cast.api(None).get("/api/me/", headers={"accept-language": "de"})
+    assert answer.json()["message"] == "Sie sind hier nicht angemeldet."
+    assert answer.json()["code"] == "token_invalid"
+
+
+async def test_errors_in_the_room_are_said_in_the_readers_language(transactional_db: None) -> None:
+    peer = await Peer(url_origin() | {"Cookie": "django_language=de"}).connect()
+    await peer.say(Chat(text="early"))
+    assert (await peer.hear(Error)).message.startswith("Die erste Nachricht muss hello sein")
+    await peer.hear_close()
