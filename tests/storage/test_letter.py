@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
 from cameras.models import Alert, Camera, Membership, NoticePlan
 from storage import letters
 from storage.letter import last_monday, letter
@@ -23,8 +24,10 @@ from tests.storage.footage import TEN_O_CLOCK, Device, Footage
 MONDAY = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)  # half past seven in Berlin
 
 
-def week_of(at: datetime) -> date:
-    return at.date() - timedelta(days=at.weekday())
+def week_of(person: User, at: datetime) -> date:
+    """The Monday of its week, by the person's calendar."""
+    local = at.astimezone(NoticePlan.of(person).zone())
+    return local.date() - timedelta(days=local.weekday())
 
 
 def test_a_week_in_figures(cast: Cast, device: Device, footage: Footage) -> None:
@@ -35,7 +38,7 @@ def test_a_week_in_figures(cast: Cast, device: Device, footage: Footage) -> None
         Gap.objects.create(
             camera=cast.camera, gap_id=str(number), cause=cause, from_ms=begin + first * 1000, to_ms=begin + last * 1000
         )
-    monday = week_of(TEN_O_CLOCK)
+    monday = week_of(cast.bob, TEN_O_CLOCK)
     told = letter(cast.bob, monday, TEN_O_CLOCK + timedelta(seconds=35))
     row = told["cameras"][0]
     assert row["share"] == pytest.approx(20 / 32)
@@ -51,7 +54,14 @@ def test_the_spools_peak_is_that_of_the_week(cast: Cast) -> None:
     for used in (100, 700, 300):
         take(cast.camera, {"gaps": [], "closed": [], "spool": {"bytes": used, "quota_bytes": 1000}}, now)
     SpoolPeak.objects.create(camera=cast.camera, day=now.date() - timedelta(days=20), bytes=999, quota_bytes=1000)
-    assert letter(cast.bob, week_of(now), now)["cameras"][0]["spool_peak"]["share"] == 0.7
+    assert letter(cast.bob, week_of(cast.bob, now), now)["cameras"][0]["spool_peak"]["share"] == 0.7
+
+
+def test_a_spools_peak_on_sunday_night_belongs_to_the_calendar_of_the_cameras_place(cast: Cast) -> None:
+    late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)  # Monday already in Berlin
+    take(cast.camera, {"gaps": [], "closed": [], "spool": {"bytes": 300, "quota_bytes": 1000}}, late)
+    assert letter(cast.bob, date(2026, 11, 16), late)["cameras"][0]["spool_peak"] is None
+    assert letter(cast.bob, date(2026, 11, 23), late)["cameras"][0]["spool_peak"]["day"] == "2026-11-23"
 
 
 def test_alerts_and_who_had_them(cast: Cast) -> None:
@@ -60,10 +70,10 @@ def test_alerts_and_who_had_them(cast: Cast) -> None:
     Alert.objects.raise_("disk_low", "critical", "Disk")
     first.claim(cast.bob)
     now = timezone.now()
-    told = letter(cast.bob, week_of(now), now)["alerts"]
+    told = letter(cast.bob, week_of(cast.bob, now), now)["alerts"]
     assert (told["count"], told["critical_unclaimed"]) == (1, 0)
     assert told["listed"][0]["claimed_by"] == "Bob"
-    assert letter(cast.alice, week_of(now), now)["alerts"]["count"] == 3
+    assert letter(cast.alice, week_of(cast.alice, now), now)["alerts"]["count"] == 3
 
 
 def test_exports_of_the_week_are_told_to_who_looks_after_the_camera(
@@ -76,7 +86,7 @@ def test_exports_of_the_week_are_told_to_who_looks_after_the_camera(
     assert cast.api(cast.bob).post("/api/exports/", body).status_code == 202
     now = timezone.now()
     for who in (cast.alice, cast.bob):
-        assert [one["reason"] for one in letter(who, week_of(now), now)["exports"]] == ["the break-in"]
+        assert [one["reason"] for one in letter(who, week_of(who, now), now)["exports"]] == ["the break-in"]
 
 
 def test_it_comes_on_monday_morning_of_each_reader_and_once(cast: Cast, mailoutbox: list[Any]) -> None:
