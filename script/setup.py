@@ -60,6 +60,7 @@ SERVER_PACKAGES = (
     Package("gstreamer1.0-plugins-ugly", "video: H.264 encoder"),
     Package("gstreamer1.0-libav", "video: H.264 decoder, for the demo camera"),
     Package("gstreamer1.0-nice", "WebRTC connections"),
+    Package("gstreamer1.0-alsa", "sound of a microphone"),
     Package("gstreamer1.0-tools", "looking at what GStreamer can do"),
     Package("fonts-dejavu-core", "the clock drawn into the demo picture"),
     Package("redis-server", "messages between processes; ours is private", "redis-server"),

@@ -51,6 +51,7 @@ NEEDED = (
     "gstreamer1.0-plugins-bad",
     "gstreamer1.0-plugins-ugly",
     "gstreamer1.0-nice",
+    "gstreamer1.0-alsa",
     "gstreamer1.0-libav",
 )
 OF_THE_BOARD = ("gstreamer1.0-libcamera", "python3-rpi-lgpio")  # known to Raspberry Pi OS, not to every Debian
