@@ -6,16 +6,24 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 
 import gi
 
 for _name in ("Gst", "GstSdp", "GstWebRTC"):
     gi.require_version(_name, "1.0")
 from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
+from ucam_agent.gst_branch import only_udp  # noqa: E402
 from ucam_protocol import Answer, Hangup, IceCandidate, Message, Offer  # noqa: E402
 
 FORMAT = "video/x-h264,stream-format=byte-stream,alignment=au"
 _BUFFERS = Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST
+
+
+@cache
+def glib_thread() -> None:
+    """One for all viewers of this process."""
+    threading.Thread(target=GLib.MainLoop().run, name="viewers", daemon=True).start()
 
 
 class Viewer:
@@ -25,8 +33,7 @@ class Viewer:
         Gst.init(None)
         self.session, self._send = session, send
         self._loop = asyncio.get_running_loop()
-        self._glib = GLib.MainLoop()
-        threading.Thread(target=self._glib.run, name=f"viewer {session}", daemon=True).start()
+        glib_thread()
         self.frames = self.packets = self.keyframes = self.keyframes_first = 0
         self.hung_up = ""
         self.called_at = self.first_frame_at = self.last_frame_at = 0.0
@@ -34,8 +41,13 @@ class Viewer:
         self._webrtc = Gst.ElementFactory.make("webrtcbin")
         self._webrtc.set_property("bundle-policy", "max-bundle")
         self._pipeline.add(self._webrtc)
-        self._webrtc.connect("pad-added", self._on_pad)
-        self._webrtc.connect("on-ice-candidate", self._on_candidate)
+        self._signals = [
+            self._webrtc.connect("pad-added", self._on_pad),
+            self._webrtc.connect("on-ice-candidate", self._on_candidate),
+            self._webrtc.connect("deep-element-added", only_udp),
+        ]
+        self._probes: list[tuple[Gst.Pad, int]] = []
+        self._counted: Gst.Pad | None = None
         self._pipeline.set_state(Gst.State.PLAYING)
         self._pipeline.get_bus().set_flushing(True)  # nobody reads it
 
@@ -53,6 +65,7 @@ class Viewer:
         event = Gst.Event.new_custom(
             Gst.EventType.CUSTOM_UPSTREAM, Gst.Structure.new_from_string("GstForceKeyUnit, all-headers=(boolean)true")
         )
+        assert self._counted is not None
         self._counted.send_event(event)
 
     def vanish(self) -> None:
@@ -61,12 +74,23 @@ class Viewer:
         while (found := iterator.next())[0] == Gst.IteratorResult.OK:
             factory = found[1].get_factory()
             if factory and factory.get_name() == "nicesink":
-                found[1].get_static_pad("sink").add_probe(_BUFFERS, lambda _pad, _info: Gst.PadProbeReturn.DROP)
+                self._probe(found[1].get_static_pad("sink"), lambda _pad, _info: Gst.PadProbeReturn.DROP)
 
     async def close(self) -> None:
-        """Go without a word to the room."""
-        await asyncio.to_thread(self._pipeline.set_state, Gst.State.NULL)
-        self._glib.quit()
+        """Go without a word to the room, and leave nothing behind. May be called twice."""
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        """What still calls back into Python would keep the element, its sockets and threads for ever."""
+        for number in self._signals:
+            self._webrtc.disconnect(number)
+        for pad, number in self._probes:
+            pad.remove_probe(number)
+        self._signals, self._probes, self._counted = [], [], None
+        self._pipeline.set_state(Gst.State.NULL)
+
+    def _probe(self, pad: Gst.Pad, called: Callable[[Gst.Pad, Gst.PadProbeInfo], Gst.PadProbeReturn]) -> None:
+        self._probes.append((pad, pad.add_probe(_BUFFERS, called)))
 
     def _tell(self, message: Message) -> None:
         if not self._loop.is_closed():
@@ -98,8 +122,8 @@ class Viewer:
         depay.link(form)
         form.link(sink)
         self._counted = depay.get_static_pad("sink")
-        depay.get_static_pad("sink").add_probe(_BUFFERS, self._on_packet)
-        form.get_static_pad("src").add_probe(_BUFFERS, self._on_frame)
+        self._probe(depay.get_static_pad("sink"), self._on_packet)
+        self._probe(form.get_static_pad("src"), self._on_frame)
         for element in (sink, form, depay):
             element.sync_state_with_parent()
         pad.link(depay.get_static_pad("sink"))

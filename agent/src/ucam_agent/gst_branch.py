@@ -32,7 +32,7 @@ class Viewer(Protocol):
     def ended(self, reason: str) -> None: ...
 
 
-def _on_part(_webrtc: Gst.Element, _bin: Gst.Bin, element: Gst.Element) -> None:
+def only_udp(_webrtc: Gst.Element, _bin: Gst.Bin, element: Gst.Element) -> None:
     """Reaches the ICE agent before it gathers: by nicesrc, because reading webrtcbin's own `ice-agent` crashes.
 
     By default libnice asks the local network's router to forward ports, by UPnP, which opens UDP port 1900 and an HTTP
@@ -94,7 +94,7 @@ class Branch:
         self._signals = [
             (self._webrtc, self._webrtc.connect("on-ice-candidate", self._on_candidate)),
             (self._webrtc, self._webrtc.connect("notify::connection-state", self._on_state)),
-            (self._webrtc, self._webrtc.connect("deep-element-added", _on_part)),
+            (self._webrtc, self._webrtc.connect("deep-element-added", only_udp)),
             (self._queue, self._queue.connect("overrun", self._on_overrun)),
         ]
         self._use_servers(ice)
