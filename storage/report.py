@@ -6,6 +6,7 @@ import contextlib
 import json
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils import timezone
@@ -146,7 +147,8 @@ def take(camera: Camera, report: dict[str, Any], now: datetime) -> list[str]:
         values["unshipped"] = [[span["from_ms"], span["to_ms"]] for span in report["unshipped"]]
     if report.get("spool"):
         values |= {"spool_bytes": report["spool"]["bytes"], "quota_bytes": report["spool"]["quota_bytes"]}
-        SpoolPeak.objects.tell(camera, now.date(), report["spool"]["bytes"], report["spool"]["quota_bytes"])
+        today = now.astimezone(ZoneInfo(camera.location.timezone)).date()
+        SpoolPeak.objects.tell(camera, today, report["spool"]["bytes"], report["spool"]["quota_bytes"])
     if report.get("clock"):
         values |= {key: report["clock"][key] for key in ("synchronised", "offset_ms")}
     SpoolReport.objects.update_or_create(camera=camera, defaults=values)

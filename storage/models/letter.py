@@ -22,7 +22,7 @@ class SpoolPeakQuerySet(models.QuerySet["SpoolPeak"]):
 
 
 class SpoolPeak(models.Model):
-    """One camera, one day (UTC)."""
+    """One camera, one day by the calendar of its place."""
 
     camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="spool_peaks")
     day = models.DateField()
