@@ -15,6 +15,7 @@ from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from ucam_protocol import Jid, JidInvalid
 
 from accounts.audit import AuditEntry
@@ -203,21 +204,20 @@ class Session(models.Model):
         return f"{self.user} since {self.created_at:%Y-%m-%d}"
 
     def rotate(self, secret: str, now: datetime) -> str | None:
-        """A new refresh token for this one, or None; a token that was spent longer ago than GRACE ends the session."""
-        new = secrets.token_urlsafe(32)
+        """A new refresh token for this one, or None; a token that was spent longer ago than GRACE ends the session.
+
+        The new one follows from the old one: tabs that race with the same token all get the same new one, whichever of
+        their answers comes last and is kept.
+        """
+        new = salted_hmac("accounts.session.rotate", secret, algorithm="sha256").hexdigest()
         expires = now + timedelta(days=settings.REFRESH_TOKEN_DAYS)
         mine = Session.objects.alive(now).filter(pk=self.pk)
         spent = digest(secret)
         changed = mine.filter(refresh_hash=spent).update(
             refresh_hash=digest(new), previous_hash=spent, rotated_at=now, expires_at=expires
         )
-        if changed:
+        raced = mine.filter(previous_hash=spent, refresh_hash=digest(new), rotated_at__gt=now - self.GRACE)
+        if changed or raced.exists():
             return f"{self.pk.hex}.{new}"
-        fresh = Q(previous_hash=spent, rotated_at__gt=now - self.GRACE)
-        # The tab that lost the race gets a token too: it is the current one, the winner's stays good for the grace.
-        if mine.filter(fresh).update(
-            previous_hash=models.F("refresh_hash"), refresh_hash=digest(new), expires_at=expires
-        ):
-            return f"{self.pk.hex}.{new}"
-        mine.filter(previous_hash=spent).end(now)
+        mine.filter(previous_hash=spent, rotated_at__lte=now - self.GRACE).end(now)
         return None

@@ -37,13 +37,14 @@ def is_safe(path: str) -> bool:
     return path.startswith("/") and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
 
 
-def mail_link(email: str, next: str = "", language: str = "") -> None:
+def mail_link(email: str, next: str = "", language: str = "", *, again: bool = False) -> None:
     """Mail a link when somebody with this address may sign in and was not mailed too often; tells nobody which.
 
-    `language`: of the page that asks, for who has chosen none yet.
+    `language`: of the page that asks, for who has chosen none yet. `again`: one that did not go out, counted already.
+    Raises what the mail server's library does.
     """
     user = User.objects.by_email(email)
-    if user is None or not _may_mail(user):
+    if user is None or not (again or _may_mail(user)):
         return
     with override(user.language or language or settings.LANGUAGE_CODE):
         body = render_to_string("accounts/sign_in_mail.txt", {"link": make_link(user, next), "name": user.shown_name})

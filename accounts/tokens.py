@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import jwt
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.errors import SessionEnded, TokenInvalid
@@ -91,7 +92,9 @@ def revoke(token: str) -> None:
         session, secret = _session_of_refresh(token)
     except SessionEnded:
         return
-    Session.objects.filter(pk=session.pk, refresh_hash=digest(secret)).end(timezone.now())
+    held = digest(secret)  # also by a token that another tab has just renewed: who holds it was signed in there
+    mine = Session.objects.filter(Q(refresh_hash=held) | Q(previous_hash=held), pk=session.pk)
+    mine.end(timezone.now())
 
 
 def _session_of_refresh(token: str) -> tuple[Session, str]:

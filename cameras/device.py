@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -93,13 +94,16 @@ class DeviceScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer"}
 
 
+@transaction.atomic
 def enrol(code: str, now: datetime | None = None, attempt: str = "") -> dict[str, object]:
     """Exchange a code for what a device needs; raises CodeInvalid, CodeUsed or CodeExpired.
 
-    `attempt`: a secret of the device's own; with the same one a lost answer is given again.
+    `attempt`: a secret of the device's own; with the same one a lost answer is given again. All or nothing: a code that
+    is used up without a token would be lost. A device that asks twice at once is answered twice; the later token lives.
     """
     now = now or timezone.now()
-    row = EnrolmentCode.objects.select_related("camera__location").filter(code_hash=digest(normal_code(code))).first()
+    rows = EnrolmentCode.objects.select_for_update(of=("self",)).select_related("camera__location")
+    row = rows.filter(code_hash=digest(normal_code(code))).first()
     if row is None:
         raise CodeInvalid()
     if not EnrolmentCode.objects.consume(code, now, attempt) and not row.was_used_by(attempt, now):

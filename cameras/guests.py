@@ -104,8 +104,10 @@ class GuestsView(APIView):
     @extend_schema(responses={200: list[dict]})
     def get(self, request: Request) -> Response:
         """Newest first, at most 200; also those that are over."""
-        rows = Guest.objects.for_user(person(request)).select_related("user").prefetch_related("cameras__location")
-        return Response([described(guest) for guest in rows[:PAGE]], headers={"Cache-Control": "no-store"})
+        user = person(request)
+        known = set(Camera.objects.for_user(user).values_list("pk", flat=True))
+        rows = Guest.objects.for_user(user).select_related("user").prefetch_related("cameras__location")
+        return Response([described(guest, known) for guest in rows[:PAGE]], headers={"Cache-Control": "no-store"})
 
     @extend_schema(request=GuestForm, responses={201: dict})
     def post(self, request: Request) -> Response:
@@ -122,7 +124,8 @@ class GuestsView(APIView):
             ends_at=asked["until"], reason=asked["reason"],
         )  # fmt: skip
         link = f"{settings.UCAM_URL}/guest/#{secret}"  # behind the #: it reaches no log and no Referer
-        return Response(described(guest) | {"link": link}, status=201, headers={"Cache-Control": "no-store"})
+        known = {camera.pk for camera in cameras}
+        return Response(described(guest, known) | {"link": link}, status=201, headers={"Cache-Control": "no-store"})
 
 
 class GuestView(APIView):
@@ -156,12 +159,13 @@ def givable(maker: User, jid: str, asked: dict[str, Any], now: datetime) -> Came
     return camera
 
 
-def described(guest: Guest) -> dict[str, Any]:
-    """As docs/protocol.md has it."""
+def described(guest: Guest, known: set[int]) -> dict[str, Any]:
+    """As docs/protocol.md has it; of its cameras those that the reader knows of (ids)."""
     state = "revoked" if guest.revoked_at else "open" if guest.is_alive(timezone.now()) else "over"
     return {
         "id": guest.pk, "name": guest.user.name, "jid": str(guest.user.jid), "made_by": guest.made_by_jid,
-        "cameras": [str(camera.jid) for camera in guest.cameras.all()], "live": guest.live, "state": state,
+        "cameras": [str(camera.jid) for camera in guest.cameras.all() if camera.pk in known],
+        "live": guest.live, "state": state,
         "from": instant(guest.from_at) or None, "to": instant(guest.to_at) or None, "until": instant(guest.ends_at),
         "reason": guest.reason, "created_at": instant(guest.created_at), "used_at": instant(guest.used_at) or None,
         "uses": guest.uses, "revoked_at": instant(guest.revoked_at) or None, "revoked_by": guest.revoked_by,

@@ -95,15 +95,21 @@ class MediaView(ReplayView):
         since = self.since_ms(request, camera, timezone.now())
         until = self.until_ms(request, camera)
         oldest = 0 if since is None else oldest_byte(chunk, since if until is not None else since - GRACE_MS)
+        wanted = range_of(request)
         if until is not None:
-            refuse_beyond(chunk, request.headers.get("Range", ""), until)
-        answer = answer_bytes(chunk, request.headers.get("Range", ""), oldest)
+            refuse_beyond(chunk, wanted, until)
+        answer = answer_bytes(chunk, wanted, oldest)
         try:
             self.told(request, camera, AuditEntry.Action.REPLAY, chunk=str(chunk))
         except BaseException:
             answer.close()
             raise
         return answer
+
+
+def range_of(request: Request) -> str:
+    """The Range header; none beside an If-Range, for which nginx may answer with the whole (RFC 9110, 13.1.5)."""
+    return "" if "If-Range" in request.headers else request.headers.get("Range", "")
 
 
 def oldest_byte(chunk: Chunk, since_ms: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -69,8 +71,9 @@ def _files(volume: Volume, repair: bool) -> Iterator[Problem]:
                 yield from left_behind(volume, path, repair)
             if name.startswith(MARKER) or row is not None:
                 continue
-            if os.stat(os.path.join(folder, name)).st_mtime < border:
-                yield _orphan(volume, path, repair)
+            with contextlib.suppress(FileNotFoundError, OffsetWrong):  # deleted, or placed anew, at this moment
+                if os.stat(os.path.join(folder, name)).st_mtime < border:
+                    yield _orphan(volume, path, repair)
 
 
 def _orphan(volume: Volume, path: str, repair: bool) -> Problem:
@@ -80,12 +83,22 @@ def _orphan(volume: Volume, path: str, repair: bool) -> Problem:
     if match is None or camera is None:
         return Problem("file_foreign", path, "This is no chunk of a camera of this installation; move it away.")
     with volume.locked(path) as descriptor:
+        if _has_its_row(volume, camera, match, descriptor):
+            if repair:
+                volume.unlink(path)
+            return Problem("name_too_many", path, "Another name of a file that has its row.", repair)
         found = read(descriptor, int(match["started_ms"]), os.fstat(descriptor).st_size)
     if repair and found is not None and found.whole_bytes:
         return Problem("row_missing", path, "A chunk without a row.", rebuild(camera, path, match, found))
     if repair:
         volume.unlink(path)
     return Problem("row_missing", path, "A file without a whole fragment and without a row.", repair)
+
+
+def _has_its_row(volume: Volume, camera: Camera, match: re.Match[str], descriptor: int) -> bool:
+    """Whether the row of this chunk names the same file elsewhere: left by a crash while it was placed anew."""
+    row = Chunk.objects.only("path").filter(camera=camera, boot=match["boot"], seq=int(match["seq"])).first()
+    return row is not None and volume.is_same(row.path, descriptor)
 
 
 def _overlaps() -> Iterator[Problem]:

@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.audit import record
+from accounts.audit import record, record_once
 from accounts.authentication import person
 from accounts.errors import TooMany
 from accounts.models import AuditEntry, User
@@ -43,6 +43,7 @@ CAMERAS_MAX = 64
 UNFINISHED_MAX = 10  # of one person
 PAGE = 100
 LINK_S = 3600
+ONE_FETCH = timedelta(minutes=10)
 SALT = "storage.exports.download"
 TYPES = {".mp4": "video/mp4", ".zip": "application/zip"}
 
@@ -168,9 +169,18 @@ class DownloadView(APIView):
         if export.state != Export.State.DONE:
             raise ExportOver()
         header = request.headers.get("Range", "")
-        if not header or header.startswith("bytes=0-"):
-            record(export.owner, AuditEntry.Action.DOWNLOAD, export.name, export=str(export.pk), sha256=export.sha256)
+        told(export, header)
         return answer_file(export, header)
+
+
+def told(export: Export, header: str) -> None:
+    """Write into the trail that it is fetched: each time from its beginning, and of other parts once in a while."""
+    facts = {"export": str(export.pk), "sha256": export.sha256}
+    if not header or header.startswith("bytes=0-"):
+        record(export.owner, AuditEntry.Action.DOWNLOAD, export.name, **facts)
+    else:  # players and programs that go on with a download ask for many
+        now = timezone.now()
+        record_once(export.owner, AuditEntry.Action.DOWNLOAD, export.name, now, ONE_FETCH, range=header[:100], **facts)
 
 
 def own(request: Request, number: str) -> Export:

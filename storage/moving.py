@@ -216,9 +216,11 @@ def _settle(volume: Volume, tier: Tier, path: str, *, unlink: bool = True) -> No
     """Remove the file that the row does not name, then the journal's line.
 
     `unlink`: we have the lock. Without it there was no file to lock, and one that appears since is being brought back.
+    A row that names a file which is not there is of an older copy of the database (restore): then the copy on the
+    second tier is the only one, and check_storage mends the row.
     """
     row = Chunk.objects.filter(path=path).values_list("moved_at").first()
-    if row is None or row[0] is None:
+    if row is None or (row[0] is None and unlink):
         tier.delete(path)
     if unlink and (row is None or row[0] is not None):
         with disk_errors():

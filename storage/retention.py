@@ -20,7 +20,9 @@ from django.db import transaction
 from django.db.models import QuerySet, Sum
 
 from cameras.models import Camera, Location
+from storage import snapshot
 from storage.disk import reserve
+from storage.errors import SecondTierAway
 from storage.models import Chunk, DeletedUpTo, Installation, Total
 from storage.models.chunk import ChunkQuerySet, ms_of
 from storage.tier import Room, Tier, reached_tier, tier_if_reached
@@ -34,20 +36,29 @@ def enforce(now: datetime) -> int:
     """One pass over everything; the number of deleted chunks. Raises StorageAway when the disk is not ours to touch."""
     tier = tier_if_reached()
     with Volume() as volume:
-        deleted = finish(volume, tier)
-        close_abandoned(volume, now)
-        deletable = Chunk.objects.deletable(now) if tier else Chunk.objects.deletable(now).filter(moved_at=None)
-        for camera in Camera.objects.select_related("location"):
-            deleted += by_age(volume, deletable, camera, now)
-            deleted += by_space(volume, deletable, [camera.pk], camera.max_bytes, now)
-        for location in Location.objects.exclude(max_bytes=None):
-            cameras = list(location.cameras.values_list("pk", flat=True))
-            deleted += by_space(volume, deletable, cameras, location.max_bytes, now)
-        deleted += by_reserve(volume, now, tier.room() if tier else None)
+        try:
+            deleted = _pass(volume, tier, now)
+        except SecondTierAway as error:  # it answers, and does not let go of what it has
+            log.warning("Retention goes on without the second storage: %s", error.message)
+            deleted = _pass(volume, None, now)
     Installation.objects.this().retention_stamped(now)
     if deleted:
         log.info("Retention deleted %d chunks.", deleted)
     return deleted
+
+
+def _pass(volume: Volume, tier: Tier | None, now: datetime) -> int:
+    """By age, by each limit of space, by the reserve; without the second tier on the first alone."""
+    deleted = finish(volume, tier)
+    close_abandoned(volume, now)
+    deletable = Chunk.objects.deletable(now) if tier else Chunk.objects.deletable(now).filter(moved_at=None)
+    for camera in Camera.objects.select_related("location"):
+        deleted += by_age(volume, deletable, camera, now)
+        deleted += by_space(volume, deletable, [camera.pk], camera.max_bytes, now)
+    for location in Location.objects.exclude(max_bytes=None):
+        cameras = list(location.cameras.values_list("pk", flat=True))
+        deleted += by_space(volume, deletable, cameras, location.max_bytes, now)
+    return deleted + by_reserve(volume, now, tier.room() if tier else None)
 
 
 def is_late(now: datetime) -> bool:
@@ -157,6 +168,7 @@ def drop(volume: Volume, chunks: list[Chunk]) -> int:
             volume.unlink(chunk.path)
         for folder in sorted({str(PurePosixPath(chunk.path).parent) for chunk in here}):
             volume.sync_folder(folder)
+    snapshot.forget([chunk.pk for chunk in chunks])
     dropped = _drop_rows(here)
     for chunk in there:
         reached_tier().delete(chunk.path)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,16 @@ def _keep(file: Path, jpeg: bytes) -> None:
         _prune(file.parent)
     except OSError:
         return
+
+
+def forget(chunks: Collection[int]) -> None:
+    """Pictures of footage (ids of chunks) that is deleted go with it."""
+    folder = settings.UCAM_DATA / "cache" / "stills"
+    gone = {str(number) for number in chunks}
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(folder):
+            if name.partition("-")[0] in gone:
+                (folder / name).unlink(missing_ok=True)
 
 
 def _prune(folder: Path) -> None:

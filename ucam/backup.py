@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import stat
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -44,7 +46,7 @@ def back_up(target: BinaryIO, now: datetime) -> Manifest:
         copy = Path(folder) / DATABASE
         dump.dump(copy)
         texts = {KEY: keys(), ENVIRONMENT: environment()}
-        files = {DATABASE: copy, **{f"{DATA}{name}": settings.UCAM_DATA / name for name in sorted(data_files())}}
+        files = {DATABASE: copy, **copies(Path(folder))}
         manifest = Manifest(
             format=FORMAT,
             made_at=now.isoformat(timespec="seconds"),
@@ -74,8 +76,23 @@ def data_files() -> Iterator[str]:
         for name in names:
             file = Path(folder) / name
             ours = file == settings.UCAM_SECRET_KEY_FILE or str(file).startswith(database)
-            if stat.S_ISREG(file.lstat().st_mode) and not ours:
-                yield str(inside / name)
+            with suppress(FileNotFoundError):
+                if not ours and stat.S_ISREG(file.lstat().st_mode):
+                    yield str(inside / name)
+
+
+def copies(folder: Path) -> dict[str, Path]:
+    """Copies of those files by their names in the tar: one that changes while the tar is written would be no longer
+    what its hash says, and one that goes in between is no longer needed.
+    """
+    found = {}
+    for name in sorted(data_files()):
+        copy = folder / DATA / name
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copy2(settings.UCAM_DATA / name, copy)
+            found[f"{DATA}{name}"] = copy
+    return found
 
 
 def keys() -> str:

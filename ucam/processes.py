@@ -178,15 +178,15 @@ def long_worker(server: Server) -> Child:
 
 
 def _worker(server: Server, name: str, queue: str, processes: str) -> Child:
-    """As an orphan it goes at once (SIGQUIT), its tasks are given out again.
+    """As an orphan it is killed, and with it its processes, as Celery told the kernel; its tasks are given out again.
 
-    Without heartbeat: nobody listens to it, and its last one, when Redis has gone before, would be tried for ever.
+    Not SIGQUIT: Celery's own quick end waits for ever when it is still starting and Redis has gone at the same moment.
     """
     argv = [*celery(), "worker", "--queues", queue, "--concurrency", processes, "--hostname", f"{queue}@%h"]
     argv += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     # All of ucam runs as one user; when that is root, Celery's long warning says nothing new.
     quiet = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
-    return Child(name, argv, env=server.env | quiet, orphan_signal=signal.SIGQUIT)
+    return Child(name, argv, env=server.env | quiet)
 
 
 def beat(server: Server) -> Child:

@@ -55,6 +55,8 @@ def restore(source: BinaryIO, now: datetime, *, overwrite: bool = False) -> tupl
         given = put_in_place(manifest, Path(folder))
         dump.load(Path(folder) / DATABASE)
     call_command("migrate", interactive=False, verbosity=0)
+    # Stills are kept by the numbers of chunks, which the older database gives once more, to other footage.
+    shutil.rmtree(settings.UCAM_DATA / "cache", ignore_errors=True)
     # What a chunk got after the backup was confirmed to its camera, but its row does not know of it. Without the row,
     # check_storage --repair builds it from the whole file.
     Chunk.objects.filter(state=Chunk.State.OPEN).delete()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zoneinfo
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from ucam_protocol import Jid, JidInvalid
 
 from accounts.models import User
@@ -62,6 +63,14 @@ class Location(models.Model):
 
     def __str__(self) -> str:
         return self.domain
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; connected cameras hear of it once the row is there: their schedule goes by the place's time zone."""
+        super().save(*args, **kwargs)
+        from cameras.room.announce import settings_changed  # the room imports these models
+
+        cameras = list(self.cameras.select_related("location"))
+        transaction.on_commit(lambda: [settings_changed(camera) for camera in cameras])
 
     def clean(self) -> None:
         """Domains are kept as JIDs compare them."""

@@ -2,10 +2,12 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -19,6 +21,18 @@ from tests.conftest import Cast
 def link_of(url: str) -> str:
     """The last part of a link's path."""
     return urlsplit(url).path.rstrip("/").rpartition("/")[2]
+
+
+class AwayAtFirst(EmailBackend):
+    """A mail server that cannot be reached the first times."""
+
+    times = 0
+
+    def send_messages(self, messages: Any) -> int:
+        AwayAtFirst.times -= 1
+        if AwayAtFirst.times >= 0:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return super().send_messages(messages)
 
 
 def test_a_link_signs_its_person_in_once(cast: Cast) -> None:
@@ -104,6 +118,21 @@ def test_unknown_addresses_get_no_mail_and_known_ones_at_most_five_an_hour(cast:
     for _ in range(MAILS_PER_HOUR + 3):
         mail_link("bob@example.com")
     assert len(mail.outbox) == MAILS_PER_HOUR
+
+
+@pytest.mark.parametrize(("away", "mails"), [(2, 1), (4, 0)])
+def test_a_mail_server_that_is_away_for_a_moment_is_asked_again(
+    cast: Cast, worker_in_this_process: None, settings: Any, caplog: pytest.LogCaptureFixture, away: int, mails: int
+) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.AwayAtFirst"
+    AwayAtFirst.times = away
+    assert APIClient().post("/api/sign-in/", {"email": "bob@example.com"}).status_code == 202
+    assert len(mail.outbox) == mails
+    assert caplog.text.count("Look at EMAIL_URL") == min(away, 4)
+    AwayAtFirst.times = 0
+    for _ in range(MAILS_PER_HOUR):  # what did not go out counts once
+        APIClient().post("/api/sign-in/", {"email": "bob@example.com"})
+    assert len(mail.outbox) == mails + MAILS_PER_HOUR - 1
 
 
 @pytest.mark.parametrize("next_path", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\\\evil"])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import msgspec
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import digest
@@ -55,6 +59,31 @@ def test_an_attempt_ends_with_its_code(camera: Camera) -> None:
         enrol(code, timezone.now() + timedelta(days=2), attempt="mine")
     with pytest.raises(CodeExpired):
         enrol(EnrolmentCode.objects.issue(camera), timezone.now() + timedelta(days=2), attempt="mine")
+
+
+def test_a_code_is_not_used_up_by_an_answer_that_could_not_be_made(camera: Camera) -> None:
+    code = EnrolmentCode.objects.issue(camera)
+    Camera.objects.update(fps=999)  # nothing that the protocol knows
+    with pytest.raises(msgspec.ValidationError):
+        enrol(code)
+    Camera.objects.update(fps=15)
+    assert DeviceToken.objects.holder(str(enrol(code)["token"]))
+
+
+def test_a_device_that_asks_many_times_at_once_holds_one_token(lasting_cast: Cast) -> None:
+    code, barrier = EnrolmentCode.objects.issue(lasting_cast.camera), threading.Barrier(8)
+
+    def ask(_: int) -> str:
+        barrier.wait(30)
+        try:
+            return str(enrol(code, attempt="mine")["token"])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        tokens = list(pool.map(ask, range(8)))
+    assert [one for one in tokens if DeviceToken.objects.holder(one)] != []
+    assert DeviceToken.objects.alive().count() == 1
 
 
 def test_attempts_are_kept_as_hashes(camera: Camera) -> None:

@@ -171,6 +171,13 @@ def test_links_of_other_places_are_not_seen_and_not_revoked(cast: Cast) -> None:
     assert cast.api(cast.mallory).get("/api/guests/").json() == []
 
 
+def test_of_a_link_over_two_places_each_sees_the_cameras_of_their_own(cast: Cast) -> None:
+    make(cast, cameras=[JID, "cam001@elsewhere.loc"])
+    Membership.objects.filter(user=cast.bob).update(may_operate=True)
+    assert cast.api(cast.bob).get("/api/guests/").json()[0]["cameras"] == [JID]
+    assert len(cast.api(cast.alice).get("/api/guests/").json()[0]["cameras"]) == 2
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -26,6 +26,7 @@ RIGHT, LATE = Stack.camera_jid, "cam002@studio.loc"
 DAY_S, HOUR_S = 24 * 3600, 3600
 EDGE_MS = 250
 RECOVERED_S = 15
+LAST_FRAGMENT_S = 3  # what is cut within a keyframe group is lost from its beginning
 
 
 class Scene(NamedTuple):
@@ -151,6 +152,7 @@ def test_an_ip_camera_is_watched_and_comes_back_after_a_cut(scene: Scene, browse
     page = sign_in(browser, stack, "alice@example.com", f"/cameras/{RIGHT}/")
     expect(page.locator("#stage")).to_have_attribute("data-live", "live", timeout=60_000)
     until(lambda: page.evaluate(FRAMES) > 5, "pictures are decoded", 30)
+    cut_s = time.time()
     camera.close()
     until(lambda: state_of_camera(stack) == "broken", "the cut is noticed", 15)
     page.goto(f"/cameras/{RIGHT}/")  # frames are counted anew
@@ -160,9 +162,12 @@ def test_an_ip_camera_is_watched_and_comes_back_after_a_cut(scene: Scene, browse
     until(
         lambda: "lost" in [one["state"] for one in told()[:-1]] and told()[-1]["state"] == "stored", "a gap, told", 60
     )
+    # A camera that has just come back may break once more, its first pictures coming too late on a busy machine: that
+    # is a gap of its own, told as such. None lies outside of the cut and the time it may take to recover.
     lost = [one for one in told() if one["state"] == "lost"]
-    assert [one["cause"] for one in lost] == ["camera"], told()
-    assert instant(lost[0]["to"]).timestamp() - back_s <= RECOVERED_S
+    assert {one["cause"] for one in lost} == {"camera"}, told()
+    assert instant(lost[0]["from"]).timestamp() >= cut_s - LAST_FRAGMENT_S, told()
+    assert instant(lost[-1]["to"]).timestamp() - back_s <= RECOVERED_S, told()
     page.context.close()
 
 

@@ -82,3 +82,14 @@ async def test_a_camera_hears_of_its_settings_when_they_are_saved(lasting_cast: 
     assert not await foreign.everything_so_far()
     await camera.leave()
     await foreign.leave()
+
+
+async def test_cameras_hear_of_another_time_zone_of_their_place(lasting_cast: Cast) -> None:
+    """Their schedule goes by it."""
+    camera, foreign = await device(lasting_cast.camera), await device(lasting_cast.foreign)
+    lasting_cast.studio.timezone = "Europe/Lisbon"
+    await sync_to_async(lasting_cast.studio.save)()
+    assert (await camera.hear(SettingsChanged)).settings.timezone == "Europe/Lisbon"
+    assert not await foreign.everything_so_far()
+    await camera.leave()
+    await foreign.leave()

@@ -9,8 +9,13 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.utils import timezone
+
+import ucam.backup
+from ucam.restore import unpack
 
 ROOT = Path(__file__).resolve().parents[2]
 Manage = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -107,13 +112,42 @@ def test_what_is_there_is_overwritten_only_when_asked_and_put_aside_first(backup
     good(manage(data, "migrate", "--verbosity", "0"))
     good(manage(data, "add_location", "mine.loc"))
     key = (data / "secret.key").read_text()
+    still = data / "cache" / "stills" / "7-700-640.jpg"
+    still.parent.mkdir(parents=True)
+    still.write_bytes(b"of chunk 7, which will be another one's number")
     assert "--overwrite" in refused(manage(data, "restore", str(backup)))
     assert (data / "secret.key").read_text() == key
     good(manage(data, "restore", str(backup), "--overwrite"))
     (aside,) = data.glob("before-restore-*")
     assert (aside / "secret.key").read_text() == key
+    assert not still.exists()
     with sqlite3.connect(aside / "database") as database:
         assert database.execute("SELECT domain FROM cameras_location").fetchall() == [("mine.loc",)]
+
+
+def test_a_file_that_changes_meanwhile_does_not_spoil_the_backup(
+    db: None, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo camera writes its state anew each second; the tar may take minutes."""
+    settings.UCAM_DATA = tmp_path / "data"
+    status = settings.UCAM_DATA / "demo" / "status.json"
+    status.parent.mkdir(parents=True)
+    status.write_text("{}")
+
+    really = ucam.backup.hash_of
+
+    def hash_of(file: Path) -> str:
+        found = really(file)
+        status.write_text('{"recording": true}')
+        return found
+
+    monkeypatch.setattr(ucam.backup, "hash_of", hash_of)
+    with (tmp_path / "backup.tar.gz").open("wb") as target:
+        ucam.backup.back_up(target, timezone.now())
+    (tmp_path / "restored").mkdir()
+    with (tmp_path / "backup.tar.gz").open("rb") as source:
+        unpack(source, tmp_path / "restored")
+    assert (tmp_path / "restored" / "data" / "demo" / "status.json").read_text() == "{}"
 
 
 @pytest.mark.parametrize(

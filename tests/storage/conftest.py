@@ -1,12 +1,16 @@
 """Footage, a device of the cast's camera, and a disk of its own for each test."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storage import api, exports
 from tests.conftest import Cast
 from tests.storage.footage import Device, Footage, make_footage
+
+EVER = timedelta(days=365 * 100)
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +25,13 @@ def media(tmp_path: Path, settings: Any) -> Path:
     settings.UCAM_MEDIA = tmp_path / "media"
     settings.UCAM_DISK_LOW_BYTES = 1000
     return tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def one_row_of_the_trail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all that a test looks at: no ten minutes end in the middle of it."""
+    monkeypatch.setattr(api, "ONE_VIEW", EVER)
+    monkeypatch.setattr(exports, "ONE_FETCH", EVER)
 
 
 @pytest.fixture

@@ -113,6 +113,19 @@ def test_a_wrong_index_and_wrong_totals_are_mended(cast: Cast, two: None, footag
     assert Total.objects.get(camera=cast.camera).ms == 9000
 
 
+def test_a_second_name_that_a_crash_left_is_taken_away_and_the_file_stays(
+    cast: Cast, two: None, media: Path, capsys: Any
+) -> None:
+    chunk = Chunk.objects.get(seq=1)
+    left = (media / chunk.path).with_name(Path(chunk.path).name.replace(f"_{chunk.started_ms}_", "_1000_", 1))
+    os.link(media / chunk.path, left)  # as replacing.py does, between its two steps
+    age(media)
+    assert "name_too_many" in found(capsys)
+    assert "name_too_many (mended)" in mend(capsys)
+    assert not left.exists()
+    assert (media / chunk.path).stat().st_nlink == 1
+
+
 def test_foreign_files_are_told_and_left_alone(two: None, media: Path, capsys: Any) -> None:
     (media / "holiday.jpg").write_bytes(b"jpg")
     age(media)

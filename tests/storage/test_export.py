@@ -397,6 +397,21 @@ def test_a_link_is_for_one_export_and_one_hour_and_as_long_as_the_right_lasts(
     assert api.get(link).status_code == 404
 
 
+@pytest.mark.parametrize("part", ["bytes=0-", "bytes=1-", "bytes=-99999999", "bytes=5-9"])
+def test_no_part_of_it_is_fetched_without_a_row_in_the_trail(
+    taker: Cast, device: Device, footage: Footage, part: str
+) -> None:
+    device.ship(footage.chunk(0, 5))
+    url = ask(taker, 0, 5)
+    make_exports()
+    link = taker.api(taker.bob).get(url).json()["download"]
+    for _ in range(2):
+        assert taker.api(None).get(link, HTTP_RANGE=part).status_code == 206
+    fetched = AuditEntry.objects.filter(action="download")
+    assert fetched.count() == (2 if part == "bytes=0-" else 1)
+    assert {row.details["export"] for row in fetched} == {str(Export.objects.get().pk)}
+
+
 def test_a_right_that_is_gone_stops_what_waits(taker: Cast, device: Device, footage: Footage) -> None:
     device.ship(footage.chunk(0, 5))
     url = ask(taker, 0, 5)

@@ -66,6 +66,19 @@ def test_the_range_plays_and_what_lies_around_it_does_not(cast: Cast, device: De
     assert several.status_code == 403
 
 
+def test_a_condition_that_may_turn_a_range_into_the_whole_counts_as_the_whole(
+    cast: Cast, device: Device, footage: Footage
+) -> None:
+    """nginx answers a Range whose If-Range does not match with all of the file."""
+    device.ship(footage.chunk())
+    client = guest(cast, 6, 12)
+    first, end = ranges(client.get(f"{PATH}playlist.m3u8", {"from": at(6), "to": at(12)}))[0]
+    asked = {"range": f"bytes={first}-{end - 1}", "if-range": '"another"'}
+    assert client.get(f"{PATH}chunks/{Chunk.objects.get().pk}.mp4", headers=asked).status_code == 403
+    everything = cast.api(cast.alice).get(f"{PATH}chunks/{Chunk.objects.get().pk}.mp4", headers=asked)
+    assert (everything.status_code, everything["Content-Length"]) == (200, str(len(footage.chunk())))
+
+
 def test_an_open_end_ends_with_the_link(cast: Cast, device: Device, footage: Footage) -> None:
     device.ship(footage.chunk())
     client = guest(cast, 6, 12)

@@ -1,10 +1,13 @@
 """What a camera tells of gaps and its spool."""
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from storage.letter import letter
 from storage.models import Chunk, Gap, SpoolReport
+from storage.report import take
 from tests.conftest import Cast
 from tests.storage.footage import BOOT, TEN_O_CLOCK_MS, Device, Footage
 
@@ -40,6 +43,17 @@ def test_the_newest_spool_report_counts_and_a_missing_key_changes_nothing(device
     assert report.unshipped == [[TEN_O_CLOCK_MS, TEN_O_CLOCK_MS + 1]]
     device.api.post(URL, {"unshipped": []}, format="json")
     assert SpoolReport.objects.get().unshipped == []
+
+
+def test_the_fullest_of_a_day_counts_in_the_week_that_it_has_at_its_place(cast: Cast) -> None:
+    """Sunday, half past eleven in the evening in UTC, is Monday in Berlin, where this camera is."""
+    spool = {"bytes": 700, "quota_bytes": 1000}
+    take(cast.camera, {"gaps": [], "closed": [], "spool": spool}, datetime(2026, 11, 29, 23, 30, tzinfo=UTC))
+    peaks = [
+        letter(cast.bob, monday, datetime(2026, 12, 8, tzinfo=UTC))["cameras"][0]["spool_peak"]
+        for monday in (date(2026, 11, 23), date(2026, 11, 30))
+    ]
+    assert (peaks[0], peaks[1]["share"], peaks[1]["day"]) == (None, 0.7, "2026-11-30")
 
 
 def test_dropped_frames_are_kept_with_their_chunk(device: Device, footage: Footage) -> None:

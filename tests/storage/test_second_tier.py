@@ -229,6 +229,20 @@ def test_a_database_that_is_older_than_the_files_finds_them(tier: None, three: l
     sound()
 
 
+def test_a_database_that_was_copied_in_the_middle_of_a_move_costs_no_footage(
+    tier: None, cast: Cast, three: list[Chunk]
+) -> None:
+    """Its journal names a move, its row the first tier; but the move was completed after the backup."""
+    move_due(timezone.now(), 60)
+    Chunk.objects.filter(seq=1).update(moved_at=None, sha256="")
+    Move.objects.create(path=three[0].path)
+    call_command("check_storage", "--repair")
+    assert moved() == [1, 2]
+    assert body(cast.api(cast.bob).get(f"/api/cameras/cam001@studio.loc/chunks/{three[0].pk}.mp4"))
+    assert not Move.objects.exists()
+    sound()
+
+
 def test_what_is_wrong_on_the_second_tier_is_told(tier: None, three: list[Chunk], capsys: Any) -> None:
     move_due(timezone.now(), 60)
     content = reached_tier().reader(three[0].path).read_at(0, three[0].bytes)
@@ -330,6 +344,28 @@ def test_losing_it_never_stops_recording_and_is_told(
     assert tell_reached()
     assert not Alert.objects.open().filter(kind="second_tier_away").exists()
     assert bob.get(f"/api/cameras/cam001@studio.loc/chunks/{three[0].pk}.mp4").status_code == 200
+    retention.enforce(timezone.now())
+    assert moved() == []
+    sound()
+
+
+def test_one_that_deletes_nothing_does_not_stop_the_first_from_being_emptied(
+    tier: None, cast: Cast, three: list[Chunk], media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials without the right to delete, a bucket with a lock: it is there, and every deletion is refused."""
+    move_due(timezone.now(), 60)
+
+    def refuse(self: Any, name: str) -> None:
+        raise SecondTierAway("The second storage refuses: Access Denied.")
+
+    monkeypatch.setattr(type(reached_tier()), "delete", refuse)
+    cast.camera.max_bytes = 1
+    cast.camera.save()
+    for _ in range(2):  # also when the pass before has left chunks marked
+        retention.enforce(timezone.now())
+    assert (moved(), files(media)) == ([1, 2], [])
+    assert Installation.objects.this().retention_at is not None
+    monkeypatch.undo()
     retention.enforce(timezone.now())
     assert moved() == []
     sound()

@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from cameras.models import Membership
-from storage import snapshot
+from storage import retention, snapshot
+from storage.models import Chunk
 from storage.models.chunk import ms_of
 from tests.conftest import Cast
 from tests.storage.footage import DAY, Device, Footage
@@ -59,6 +60,19 @@ def test_the_cache_is_bounded(
     for second in range(8):
         cast.api(cast.bob).get(f"{URL}?at={DAY}T10:00:0{second}Z")
     assert len(list(cache_folder.iterdir())) <= 3
+
+
+def test_pictures_of_deleted_footage_are_deleted(
+    cast: Cast, device: Device, footage: Footage, cache_folder: Path
+) -> None:
+    for seq, days in enumerate((cast.camera.retention_days + 1, 1), 1):
+        at = timezone.now() - timedelta(days=days)
+        device.ship(footage.chunk(0, 2), seq, started_ms=ms_of(at))
+        assert cast.api(cast.bob).get(URL, {"at": (at + timedelta(seconds=1)).isoformat()}).status_code == 200
+    assert len(list(cache_folder.iterdir())) == 2
+    retention.enforce(timezone.now())
+    (left,) = cache_folder.iterdir()
+    assert left.name.startswith(f"{Chunk.objects.get().pk}-")
 
 
 def test_footage_that_cannot_be_decoded_is_said_in_words(cast: Cast, device: Device, footage: Footage) -> None:
