@@ -327,7 +327,7 @@ class Recorder:
 
     def _on_settings(self, body: bytes) -> None:
         try:
-            settings = decode_settings(body)
+            settings = decode_settings(body).recorded
         except MessageMalformed as error:
             self._tell_state("recorder", "degraded", error.message)
             return
@@ -454,7 +454,7 @@ def read_settings(state: State, proven_file: Path) -> tuple[Settings, Settings |
 
 def _read(path: Path) -> Settings | ConfigInvalid | None:
     try:
-        return decode_settings(path.read_bytes())
+        return decode_settings(path.read_bytes()).recorded
     except FileNotFoundError:
         return None
     except (OSError, MessageMalformed) as error:

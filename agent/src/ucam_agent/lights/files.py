@@ -83,4 +83,3 @@ def _parts(told: object) -> dict[str, str]:
     if not isinstance(parts, dict):
         return {}
     return {name: str(part.get("state")) for name, part in parts.items() if isinstance(part, dict)}
-
