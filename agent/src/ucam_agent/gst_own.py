@@ -116,10 +116,11 @@ class Own:
         return wanted
 
     def _on_caps(self, caps: str) -> None:
-        """Viewers were offered the first ones."""
-        if self._caps and caps != self._caps:
+        """Those of the first picture count; another size later is another stream."""
+        if not self._number:
+            self._caps = caps
+        elif _SIZE.findall(caps) != _SIZE.findall(self._caps):
             self._tell_failed("The IP camera has changed its small picture.")
-        self._caps = self._caps or caps
 
     def _on_sample(self, sample: Sample) -> None:
         self._number += 1
