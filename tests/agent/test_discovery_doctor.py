@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,24 @@ def test_size_that_the_camera_lacks_is_told(tmp_path: Path) -> None:
 
 
 def test_password_of_an_ip_camera_is_not_printed(tmp_path: Path) -> None:
-    config = config_with(tmp_path, source={"kind": "rtsp", "url": "rtsp://viewer:s3cret@cam/"})
-    works, words = camera_words(config, Board(discover=Found))
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        place = f"127.0.0.1:{there.getsockname()[1]}"
+        source = {"kind": "rtsp", "url": f"rtsp://viewer:s3cret@{place}/", "sub": f"rtsp://viewer:s3cret@{place}/small"}
+        works, words = camera_words(config_with(tmp_path, source=source), Board(discover=Found))
     assert works
-    assert "rtsp://***@cam/" in words
+    assert f"RtspSource('rtsp://***@{place}/', sub='rtsp://***@{place}/small')" in words
     assert "s3cret" not in words
+
+
+def test_an_ip_camera_that_takes_no_connection_is_named_without_its_password(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.create_server(("127.0.0.1", 0)) as gone:
+        open_, closed = (f"127.0.0.1:{one.getsockname()[1]}" for one in (there, gone))
+        gone.close()
+        for url, sub in ((f"rtsp://a:s3cret@{closed}/", ""), (f"rtsp://a:s3cret@{open_}/", f"rtsp://{closed}/small")):
+            config = config_with(tmp_path, source={"kind": "rtsp", "url": url, "sub": sub})
+            works, words = camera_words(config, Board(discover=Found))
+            told = f"The IP camera at rtsp://{closed} cannot be reached. Check its address, power and network."
+            assert (works, words) == (False, told)
 
 
 def test_settings_that_cannot_be_used_are_told(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
+from urllib.parse import urlsplit
 
-from ucam_protocol import AlsaAudio, MessageMalformed, NoAudio, Settings, decode_settings
+from ucam_protocol import AlsaAudio, MessageMalformed, NoAudio, RtspSource, Settings, decode_settings
 
-from . import camera
+from . import camera, faults
 from .camera import Board
 from .config import Config, State
 from .discovery import Found
@@ -14,6 +16,7 @@ from .errors import AgentError
 from .packages import package_of
 from .sound_sources import ENCODERS
 
+RTSP_PORTS, REACH_S = {"rtsp": 554, "rtsps": 322}, 5.0
 LIVE = "opusenc"
 SOUND_ALWAYS = (LIVE, "audioconvert", "audioresample", "alsasrc")
 SOUND = (*ENCODERS, *SOUND_ALWAYS)
@@ -37,7 +40,20 @@ def camera_words(config: Config, board: Board) -> Said:
             camera.footage(wanted, board)
     except AgentError as error:
         return False, error.message
+    if isinstance(wanted.source, RtspSource) and (unreachable := _unreachable(wanted.source)):
+        return False, unreachable
     return True, f"The settings ask for {wanted.redacted.source!r}. {words}"
+
+
+def _unreachable(source: RtspSource) -> str:
+    """Which of an IP camera's addresses takes no connection, in words; the pictures themselves are not asked for."""
+    for one in filter(None, (source, source.small)):
+        parts = urlsplit(one.url)
+        try:
+            socket.create_connection((parts.hostname, parts.port or RTSP_PORTS[parts.scheme]), REACH_S).close()
+        except OSError:
+            return faults.of_camera(Settings(source=one), "resource.open-read", "").words
+    return ""
 
 
 def encoder_words(config: Config, board: Board) -> Said:
