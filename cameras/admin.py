@@ -62,7 +62,14 @@ class CameraAdmin(Audited, EnrolmentPages):
     actions: tuple[str, ...] = ("enrol", "new_code")
     fieldsets = (
         (None, {"fields": ("location", "local", "name", "state", "status_words", "latest_at", "enrolled")}),
-        ("Picture", {"fields": ("source", ("width", "height", "fps"), ("bitrate_kbit", "keyframe_ms"))}),
+        (
+            "Picture",
+            {
+                "fields": ("source", ("width", "height", "fps"), ("bitrate_kbit", "keyframe_ms")),
+                "description": 'An IP camera: {"kind": "rtsp", "url": "rtsp://user:password@host/path"}, and, if it '
+                'has a small stream for walls and phones, "sub": "rtsp://host/path". Passwords are not shown again.',
+            },
+        ),
         (
             "Sound",
             {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from django.conf import settings
@@ -22,10 +22,11 @@ from accounts.authentication import person
 from accounts.errors import UcamError
 from accounts.models import AuditEntry, User
 from cameras import guests
-from cameras.device import enrol
+from cameras.device import Device, DeviceAuthentication, IsDevice, enrol
 from cameras.models import Alert, Camera, Guest, Location, Message, Right
 from cameras.models.alert import instant
 from cameras.room import presence
+from cameras.room.ice import ice_servers
 
 PAGE = 50
 ABOUT_PAGE = 200
@@ -288,3 +289,17 @@ class EnrolView(Door):
         form = CodeForm(data=request.data)
         form.is_valid(raise_exception=True)
         return Response(plain(enrol(form.validated_data["code"], attempt=form.validated_data["attempt"])))
+
+
+class IceView(APIView):
+    """What the room would name to this camera, for one that looks whether it works."""
+
+    authentication_classes = (DeviceAuthentication,)
+    permission_classes = (IsDevice,)
+
+    @extend_schema(responses={200: dict})
+    def get(self, request: Request) -> Response:
+        """STUN and TURN servers, with credentials that expire."""
+        camera = cast(Device, request.user).camera
+        servers = plain(ice_servers(str(camera.jid)))
+        return Response({"ice_servers": servers}, headers={"Cache-Control": "no-store"})

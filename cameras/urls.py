@@ -21,4 +21,5 @@ urlpatterns = [
     path("alerts/<int:number>/claim/", api.ClaimView.as_view()),
     path("messages/", api.MessagesView.as_view()),
     path("device/enrol/", api.EnrolView.as_view()),
+    path("device/ice/", api.IceView.as_view()),
 ]

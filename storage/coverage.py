@@ -17,7 +17,7 @@ from storage.models.chunk import ms_of
 from storage.range import Range
 from storage.spans import Span, clipped, merged, total_ms, without
 
-LONGEST = timedelta(days=31)
+LONGEST = timedelta(days=31, hours=1)  # a month whose clocks are put back
 SHIPS_WITHIN_MS = 60_000  # a recording camera that is online ships the present within this time
 Caused = tuple[int, int, str]
 STATES = ("stored", "on_camera", "off", "lost", "unknown")

@@ -38,7 +38,7 @@ from storage.reading import FileReader
 from storage.tasks import make_exports
 from storage.tus import AnyAccept
 
-LONGEST = timedelta(days=31)
+LONGEST = timedelta(days=31, hours=1)  # a month whose clocks are put back
 CAMERAS_MAX = 64
 UNFINISHED_MAX = 10  # of one person
 PAGE = 100

@@ -53,38 +53,33 @@ class V4l2Source(Struct, frozen=True, tag_field="kind", tag="v4l2"):
 
 
 class RtspSource(Struct, frozen=True, tag_field="kind", tag="rtsp"):
-    """An IP camera. `url` may hold user and password: only `redacted` and `place` are for logs, words and pages."""
+    """An IP camera; `sub` is its own small stream for walls and phones, if it has one. URLs may hold user and password:
+    only `redacted` and `place` are for logs, words and pages.
+    """
 
     url: Annotated[str, Meta(min_length=8, max_length=1000)]
     transport: Literal["tcp", "udp"] = "tcp"
+    sub: Annotated[str, Meta(max_length=1000)] = ""
 
     def __post_init__(self) -> None:
         """What is wrong is told without the URL itself: it may hold a password."""
-        if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs") for char in self.url):
-            raise ValueError("the url of an IP camera holds no spaces, control or invisible characters")
-        try:
-            parts = urlsplit(self.url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            raise ValueError("the url of an IP camera looks like rtsp://host:554/path") from None
-        if "#" in self.url or "@" in parts.path:
-            raise ValueError("in the url of an IP camera write # as %23, and @ and / in a password as %40 and %2F")
-        if parts.scheme not in ("rtsp", "rtsps") or not host or port == 0 or not _HOST.match(host):
-            raise ValueError("the url of an IP camera begins with rtsp:// or rtsps:// and names a host")
+        for url in (self.url, self.sub) if self.sub else (self.url,):
+            _check_url(url)
 
     def __repr__(self) -> str:
-        return f"RtspSource({self.redacted.url!r})"
+        shown = self.redacted
+        return f"RtspSource({shown.url!r}{f', sub={shown.sub!r}' if shown.sub else ''})"
 
     @property
     def place(self) -> str:
         """Scheme, host and port: what may be said of it."""
-        return urlunsplit((urlsplit(self.url).scheme, self._host(), "", "", ""))
+        return urlunsplit((urlsplit(self.url).scheme, _host(self.url), "", "", ""))
 
     @property
     def bare_url(self) -> str:
         """Without user and password; a path or query may still hold some."""
         parts = urlsplit(self.url)
-        return urlunsplit((parts.scheme, self._host(), parts.path, parts.query, ""))
+        return urlunsplit((parts.scheme, _host(self.url), parts.path, parts.query, ""))
 
     @property
     def user(self) -> str:
@@ -95,22 +90,55 @@ class RtspSource(Struct, frozen=True, tag_field="kind", tag="rtsp"):
         return unquote(urlsplit(self.url).password or "")
 
     @property
+    def small(self) -> RtspSource | None:
+        """Its small stream as a source; at the same host with the same user and password, unless it has its own."""
+        if not self.sub:
+            return None
+        ours, parts = urlsplit(self.url), urlsplit(self.sub)
+        who = ours.netloc.rpartition("@")[0]
+        url = self.sub
+        if who and "@" not in parts.netloc and parts.hostname == ours.hostname:
+            url = urlunsplit(parts._replace(netloc=f"{who}@{parts.netloc}"))
+        return RtspSource(url, self.transport)
+
+    @property
     def redacted(self) -> RtspSource:
         """With HIDDEN for user, password, the query, and a path that holds an = (some cameras have passwords there)."""
-        parts = urlsplit(self.url)
-        netloc = f"{HIDDEN}@{self._host()}" if "@" in parts.netloc else parts.netloc
-        path = f"/{HIDDEN}" if "=" in parts.path else parts.path
-        url = urlunsplit((parts.scheme, netloc, path, HIDDEN if parts.query else "", ""))
-        return msgspec.structs.replace(self, url=url)
+        return msgspec.structs.replace(self, url=_redacted(self.url), sub=_redacted(self.sub))
 
     def completed(self, before: object) -> RtspSource:
-        """`before`, when this is only its redacted form: who saves a form unchanged does not lose the password."""
-        if isinstance(before, RtspSource) and HIDDEN in self.url and before.redacted.url == self.url:
-            return msgspec.structs.replace(self, url=before.url)
-        return self
+        """`before`, where this is only its redacted form: who saves a form unchanged does not lose the password."""
+        if not isinstance(before, RtspSource):
+            return self
+        pairs = {"url": (self.url, before.url), "sub": (self.sub, before.sub)}
+        same = {name: old for name, (new, old) in pairs.items() if HIDDEN in new and _redacted(old) == new}
+        return msgspec.structs.replace(self, **same)
 
-    def _host(self) -> str:
-        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+def _check_url(url: str) -> None:
+    """Raises ValueError, in words without the URL."""
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs") for char in url):
+        raise ValueError("the url of an IP camera holds no spaces, control or invisible characters")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("the url of an IP camera looks like rtsp://host:554/path") from None
+    if "#" in url or "@" in parts.path:
+        raise ValueError("in the url of an IP camera write # as %23, and @ and / in a password as %40 and %2F")
+    if parts.scheme not in ("rtsp", "rtsps") or not host or port == 0 or not _HOST.match(host):
+        raise ValueError("the url of an IP camera begins with rtsp:// or rtsps:// and names a host")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _redacted(url: str) -> str:
+    parts = urlsplit(url)
+    netloc = f"{HIDDEN}@{_host(url)}" if "@" in parts.netloc else parts.netloc
+    path = f"/{HIDDEN}" if "=" in parts.path else parts.path
+    return urlunsplit((parts.scheme, netloc, path, HIDDEN if parts.query else "", ""))
 
 
 HIDDEN = "***"
@@ -178,3 +206,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         """For people: what may hold a password is hidden."""
         source = self.source.redacted if isinstance(self.source, RtspSource) else self.source
         return msgspec.structs.replace(self, source=source)
+
+    @property
+    def recorded(self) -> Settings:
+        """What matters to what is recorded: another small stream is no reason to begin a new run."""
+        if not isinstance(self.source, RtspSource):
+            return self
+        return msgspec.structs.replace(self, source=msgspec.structs.replace(self.source, sub=""))

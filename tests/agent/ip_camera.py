@@ -89,6 +89,17 @@ def launch(options: argparse.Namespace) -> str:
     )
 
 
+def launch_small(options: argparse.Namespace) -> str:
+    """Its own small stream, at /small."""
+    width, height = options.small.split("x")
+    raw = f"video/x-raw,format=I420,width={width},height={height},framerate={options.fps}/1"
+    encoder = f"x264enc speed-preset=ultrafast tune=zerolatency bitrate=150 key-int-max={options.group}"
+    return (
+        f"( videotestsrc is-live=true pattern=ball ! {raw} ! {encoder} ! {H264.format(profile='baseline')} "
+        "! rtph264pay name=pay0 )"
+    )
+
+
 def film_a_clock(scene: Any, new_buffer: Any) -> None:
     """Pictures of the time of day, as a stamp, for as long as somebody takes them."""
     layout = Layout.of(WIDTH, HEIGHT)
@@ -115,6 +126,7 @@ def main() -> None:
     parser.add_argument("--fps", type=int, default=FPS)
     parser.add_argument("--kbit", type=int, default=300)
     parser.add_argument("--sound", nargs="?", const="aac", choices=SOUNDS)
+    parser.add_argument("--small", default="", help="its size, of a camera that has a second stream")
     parser.add_argument("--stamp", action="store_true")
     options = parser.parse_args()
 
@@ -131,6 +143,11 @@ def main() -> None:
     factory = GstRtspServer.RTSPMediaFactory.new()
     factory.set_launch(launch(options))
     factory.set_shared(True)
+    factories = {"/live": factory}
+    if options.small:
+        small = factories["/small"] = GstRtspServer.RTSPMediaFactory.new()
+        small.set_launch(launch_small(options))
+        small.set_shared(True)
     if options.stamp:
 
         def configured(_factory: object, media: Any) -> None:
@@ -146,8 +163,10 @@ def main() -> None:
         permissions = GstRtspServer.RTSPPermissions.new()
         for permission in ("media.factory.access", "media.factory.construct"):
             permissions.add_permission_for_role("viewer", permission, True)
-        factory.set_permissions(permissions)
-    server.get_mount_points().add_factory("/live", factory)
+        for one in factories.values():
+            one.set_permissions(permissions)
+    for path, one in factories.items():
+        server.get_mount_points().add_factory(path, one)
     server.attach(None)
     print(server.get_bound_port(), flush=True)
     GLib.MainLoop().run()

@@ -22,6 +22,7 @@ from ucam_protocol import (
     VERSION,
     FromClient,
     Hello,
+    IceServer,
     Message,
     Ping,
     Pong,
@@ -56,6 +57,7 @@ class Server:
         self.port = 0
         self.settings: Settings | None = SETTINGS
         self.clock_ahead_ms = 0
+        self.ice_servers: list[IceServer] = []
         self.codes = {"code-1234"}
         self.uploads: dict[tuple[str, int], Upload] = {}
         self.takes_parts = False  # of a fragment that is larger than one PATCH, as storage does
@@ -86,6 +88,7 @@ class Server:
             [
                 web.get("/healthz", self._health),
                 web.get("/ws/room", self._room),
+                web.get("/api/device/ice/", self._ice),
                 web.post("/api/device/enrol/", self._enrol),
                 web.post("/api/device/report/", self._report),
                 web.post("/api/device/chunks/", self._create),
@@ -189,6 +192,11 @@ class Server:
         return time.time_ns() // 1_000_000 + self.clock_ahead_ms
 
     # ------------------------------------------------------------ enrolment, reports
+
+    async def _ice(self, request: web.Request) -> web.Response:
+        if not self._may(request):
+            return web.json_response({"code": "token_invalid", "message": "No."}, status=401)
+        return web.json_response({"ice_servers": msgspec.to_builtins(self.ice_servers)})
 
     async def _enrol(self, request: web.Request) -> web.Response:
         code = (await request.json())["code"]

@@ -1,4 +1,6 @@
-"""The recorder, with a source that falls silent on SIGUSR1 as a camera does whose cable is loose."""
+"""The recorder, with a source that falls silent on SIGUSR1 as a camera does whose cable is loose, and an encoder that
+lets nothing out any more after SIGUSR2.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,20 @@ class StallingCapture(Capture):
         assert self._footage
         self._footage._pipeline.set_state(Gst.State.PAUSED)
 
+    def jam(self) -> None:
+        pad = self._encoding._element("encoder").get_static_pad("src")
+        pad.add_probe(Gst.PadProbeType.BLOCK_DOWNSTREAM, lambda _pad, _info: Gst.PadProbeReturn.OK)
 
-def on_signal(_number: int, _frame: FrameType | None) -> None:
-    StallingCapture.newest.fall_silent()
+
+def on_signal(number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGUSR1:
+        StallingCapture.newest.fall_silent()
+    else:
+        StallingCapture.newest.jam()
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, on_signal)
+    signal.signal(signal.SIGUSR2, on_signal)
     recorder.Capture = StallingCapture  # type: ignore[misc]
     sys.exit(recorder.main())

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from ucam_agent.fake.led import FakeLed
 from ucam_agent.lights import pattern
-from ucam_agent.lights.lights import LOOK_EVERY_S, Lights
+from ucam_agent.lights.lights import LOOK_WITHOUT_LEDS_S, Lights
 from ucam_agent.lights.situation import Condition, Situation
 
 WATCHED = Situation(Condition.OK, Condition.OK, viewers=1)
@@ -120,6 +120,6 @@ def test_without_leds_it_only_looks_and_tells() -> None:
     time = Time()
     told: list[str] = []
     lights = Lights(lambda: BROKEN, [], time, on_pattern=lambda shown: told.append(shown.name))
-    assert lights.step() == pytest.approx(LOOK_EVERY_S)
+    assert lights.step() == pytest.approx(LOOK_WITHOUT_LEDS_S)
     play(lights, time, for_s=3)
     assert told == ["frantic"]

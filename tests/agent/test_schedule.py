@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +41,57 @@ def never() -> list[dict[str, Any]]:
 )
 def test_times_of_day_are_those_of_the_place(utc: str, on: bool) -> None:
     assert schedule.shall_record(NIGHTS, datetime.fromisoformat(utc).replace(tzinfo=UTC)) is on
+
+
+def on_from_to(zone: str, period: Period, first: str, last: str) -> list[tuple[str, str]]:
+    """The first and last minute of each stretch in which a period holds, between two instants of UTC."""
+    settings = Settings(timezone=zone, schedule=[period])
+    begin, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (first, last))
+    minutes = [begin + timedelta(minutes=number) for number in range(int((end - begin).total_seconds() // 60))]
+    on = [minute for minute in minutes if schedule.shall_record(settings, minute)]
+    first_of = [one for one in on if one - timedelta(minutes=1) not in on]
+    last_of = [one for one in on if one + timedelta(minutes=1) not in on]
+    return [(f"{one:%dT%H:%M}", f"{two:%dT%H:%M}") for one, two in zip(first_of, last_of, strict=True)]
+
+
+SPRING = "Europe/Berlin", "2026-03-28T12:00", "2026-03-29T12:00"  # 2:00 becomes 3:00, at 1:00 UTC of the 29th
+AUTUMN = "Europe/Berlin", "2026-10-24T12:00", "2026-10-25T12:00"  # 3:00 becomes 2:00, at 1:00 UTC of the 25th
+
+
+@pytest.mark.parametrize(
+    ("when", "begin", "end", "on"),
+    [
+        (SPRING, "20:00", "07:00", [("28T19:00", "29T04:59")]),  # ten hours
+        (SPRING, "01:30", "02:30", [("29T00:30", "29T00:59")]),  # its end is never shown
+        (SPRING, "02:30", "04:00", [("29T01:00", "29T01:59")]),  # nor is its beginning
+        (SPRING, "02:15", "02:45", []),  # the clock shows nothing of it
+        (AUTUMN, "20:00", "07:00", [("24T18:00", "25T05:59")]),  # twelve hours
+        (AUTUMN, "22:00", "02:30", [("24T20:00", "25T01:29")]),  # until 2:30 for the last time
+        (AUTUMN, "02:30", "04:00", [("25T00:30", "25T02:59")]),  # from 2:30 for the first time
+        (AUTUMN, "02:15", "02:45", [("25T00:15", "25T01:44")]),
+        (AUTUMN, "03:00", "05:00", [("25T02:00", "25T03:59")]),
+        (AUTUMN, "00:00", "24:00", [("24T12:00", "25T11:59")]),
+    ],
+)
+def test_when_the_clocks_are_changed_no_period_has_a_hole(
+    when: tuple[str, str, str], begin: str, end: str, on: list[tuple[str, str]]
+) -> None:
+    zone, *between = when
+    assert on_from_to(zone, Period(days=EVERY_DAY, from_=begin, to=end), *between) == on
+
+
+def test_a_night_that_begins_before_the_change_belongs_to_its_own_day() -> None:
+    saturday = Period(days=["sat"], from_="22:00", to="02:30")
+    assert on_from_to("Europe/Berlin", saturday, "2026-10-23T12:00", "2026-10-27T12:00") == [("24T20:00", "25T01:29")]
+
+
+def test_where_the_change_is_at_midnight_a_day_is_whole() -> None:
+    # In Santiago the 6th begins at 1:00, the clock is put forward at midnight; the 4th of April has 25 h.
+    whole = Period(days=["sun"], from_="00:00", to="24:00")
+    spring = on_from_to("America/Santiago", whole, "2026-09-05T12:00", "2026-09-08T12:00")
+    assert spring == [("06T04:00", "07T02:59")]  # 23 hours
+    autumn = on_from_to("America/Santiago", Period(days=["sat"]), "2026-04-03T12:00", "2026-04-06T12:00")
+    assert autumn == [("04T03:00", "05T03:59")]  # 25 hours
 
 
 def test_without_a_schedule_it_records_always() -> None:

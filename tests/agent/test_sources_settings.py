@@ -114,6 +114,39 @@ def test_redacted_form_given_back_means_what_was_there_before() -> None:
     assert before.redacted.completed(AutoSource()) == before.redacted
 
 
+def test_a_small_stream_has_the_same_secrets_and_the_same_care() -> None:
+    source = RtspSource(SECRET, sub="rtsp://viewer:s3cret@192.168.1.9/small?token=s3cr")
+    assert "s3cr" not in repr(source) + msgspec.json.encode(Settings(source=source).redacted).decode()
+    assert source.redacted.sub == "rtsp://***@192.168.1.9/small?***"
+    assert source.redacted.completed(source) == source
+    with pytest.raises(MessageMalformed, match="url of an IP camera") as refused:
+        settings_with(source={"kind": "rtsp", "url": SECRET, "sub": "http://viewer:s3cret@cam/"})
+    assert "s3cr" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("sub", "opened"),
+    [
+        ("", None),
+        ("rtsp://192.168.1.9/small", RtspSource("rtsp://viewer:s3cr%40t@192.168.1.9/small")),
+        ("rtsp://ann:her@192.168.1.9/small", RtspSource("rtsp://ann:her@192.168.1.9/small")),
+        (
+            "rtsp://elsewhere.example/small",
+            RtspSource("rtsp://elsewhere.example/small"),
+        ),  # a password goes nowhere else
+    ],
+)
+def test_a_small_stream_is_opened_with_what_opens_the_large_one(sub: str, opened: RtspSource | None) -> None:
+    assert RtspSource(SECRET, sub=sub).small == opened
+
+
+def test_what_is_recorded_does_not_depend_on_the_small_stream() -> None:
+    one, other = (Settings(source=RtspSource(SECRET, sub=f"rtsp://cam/{path}")) for path in ("a", "b"))
+    assert one != other
+    assert one.recorded == other.recorded
+    assert Settings().recorded == Settings()
+
+
 @pytest.mark.parametrize(
     ("audio", "meant"),
     [

@@ -52,18 +52,32 @@ class LiveProcess:
 
 def udp_ports(pid: int) -> int:
     """UDP sockets that a process holds: none means that no RTP packet can leave it."""
-    inodes = set()
-    for fd in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            inodes.add(os.readlink(fd))
-        except FileNotFoundError:
-            continue
+    open_ = sockets(pid)
     lines = [
         line.split()
         for name in ("udp", "udp6")
         for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
     ]
-    return sum(f"socket:[{fields[9]}]" in inodes for fields in lines)
+    return sum(f"socket:[{fields[9]}]" in open_ for fields in lines)
+
+
+def sockets(pid: int) -> set[str]:
+    """The sockets of a process, as /proc names them."""
+    found = set()
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.add(os.readlink(fd))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def connections_to(pid: int, port: int) -> int:
+    """TCP connections of a process to a port of this machine."""
+    open_ = sockets(pid)
+    lines = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    to_port = [fields for fields in lines if int(fields[2].partition(":")[2], 16) == port]
+    return sum(f"socket:[{fields[9]}]" in open_ for fields in to_port)
 
 
 def descriptors(pid: int) -> int:

@@ -81,6 +81,7 @@ API = [
     Door("POST", "api/alerts/<int:number>/claim/", may(), "alert"),
     Door("GET", "api/messages/", signed_in()),
     Door("POST", "api/device/enrol/", everybody(400), body=lambda _: {"code": "no code"}),
+    Door("GET", "api/device/ice/", any_device()),
     Door("POST", "api/device/chunks/", any_device(201), headers=create_headers),
     Door("HEAD", "api/device/chunks/<str:name>", device(200), "upload", headers=lambda _: TUS),
     Door("PATCH", "api/device/chunks/<str:name>", device(204), "upload", headers=lambda _: PATCH),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -107,7 +108,7 @@ def test_who_may_see_the_last_hours_is_told_of_those_only(cast: Cast) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("hours", "status"), [(-1, 400), (31 * 24, 200), (31 * 24 + 1, 400)])
+@pytest.mark.parametrize(("hours", "status"), [(-1, 400), (31 * 24 + 1, 200), (31 * 24 + 2, 400)])
 def test_a_range_has_limits(cast: Cast, hours: int, status: int) -> None:
     assert ask(cast, PAST, PAST + timedelta(hours=hours)).status_code == status
 
@@ -123,11 +124,45 @@ def test_days_follow_the_calendar_of_the_place(cast: Cast) -> None:
     }  # fmt: skip
 
 
-def test_the_day_of_the_clock_change_has_25_hours(cast: Cast) -> None:
+@pytest.mark.parametrize(("month", "day", "hours"), [("2025-10", 26, 25), ("2025-03", 30, 23)])
+def test_the_day_of_the_clock_change_has_its_own_length(cast: Cast, month: str, day: int, hours: int) -> None:
+    begin = datetime.fromisoformat(f"{month}-{day - 1}T12:00Z")
     for hour in range(48):
-        add_chunk(cast.camera, datetime(2025, 10, 25, 12, tzinfo=UTC) + timedelta(hours=hour), 3600, hour + 1)
-    days = cast.api(cast.bob).get(f"{BASE}days/?month=2025-10").json()["days"]
-    assert days["2025-10-26"] == 25 * 3600
+        add_chunk(cast.camera, begin + timedelta(hours=hour), 3600, hour + 1)
+    days = cast.api(cast.bob).get(f"{BASE}days/?month={month}").json()["days"]
+    assert days[f"{month}-{day}"] == hours * 3600
+    assert sum(days.values()) == 48 * 3600
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "off"),
+    [
+        (datetime(2025, 3, 29, 23, tzinfo=UTC), datetime(2025, 3, 30, 22, tzinfo=UTC), (1.5, 5)),
+        (datetime(2025, 10, 25, 22, tzinfo=UTC), datetime(2025, 10, 26, 23, tzinfo=UTC), (1.5, 7)),
+    ],
+)
+def test_a_local_day_is_covered_to_the_second_when_the_clocks_are_changed(
+    cast: Cast, begin: datetime, end: datetime, off: tuple[float, float]
+) -> None:
+    """In Berlin: 23 hours and 25. Off by its schedule from half past one to six, as the clock there shows it."""
+    edges = [begin + timedelta(hours=hour) for hour in off]
+    assert [f"{edge.astimezone(ZoneInfo('Europe/Berlin')):%H:%M}" for edge in edges] == ["01:30", "06:00"]
+    add_chunk(cast.camera, begin - timedelta(hours=1), (edges[0] - begin).total_seconds() + 3600, 1)
+    Gap.objects.create(camera=cast.camera, gap_id="off", cause="off", from_ms=ms_of(edges[0]), to_ms=ms_of(edges[1]))
+    add_chunk(cast.camera, edges[1], (end - edges[1]).total_seconds() + 3600, 2)
+    asked = [text.astimezone(ZoneInfo("Europe/Berlin")).isoformat() for text in (begin, end)]
+    answer = cast.api(cast.bob).get(f"{BASE}coverage/", {"from": asked[0], "to": asked[1]})
+    first, last, whole = off[0] * 3600, off[1] * 3600, (end - begin).total_seconds()
+    assert shape(answer, begin) == [
+        (0, first, "stored", ""), (first, last, "off", "off"), (last, whole, "stored", ""),
+    ]  # fmt: skip
+    totals = answer.json()["totals"]
+    assert (totals["stored"], totals["off"], totals["unknown"]) == (whole - last + first, last - first, 0)
+
+
+def test_a_month_whose_clocks_are_put_back_can_be_asked_for_whole(cast: Cast) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    assert ask(cast, datetime(2025, 10, 1, tzinfo=zone), datetime(2025, 11, 1, tzinfo=zone)).status_code == 200
 
 
 @pytest.mark.parametrize("month", ["", "2026", "2026-13", "26-01", "0001-01", "9999-12", "2026-01-01"])

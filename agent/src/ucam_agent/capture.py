@@ -79,7 +79,7 @@ class Capture:
         self._encoded_before = encoded_before
         self._wanted = False
         self._restamps = self._renumber = True
-        self._number = self._seen = 0
+        self._number = self._seen = self._taken_then = 0
         self._passed: int | None = None
         self._listening = threading.Lock()
         self._arrived = self._overrun = 0
@@ -191,6 +191,7 @@ class Capture:
         now, encoded = time.monotonic(), self.encoded
         if encoded != self._seen:
             self._seen, self.frame_at = encoded, now
+            self._taken_then = self._pacer.taken if self._pacer else 0
         if self._awaits_keyframe(now):
             return None
         silent_s = now - self.frame_at
@@ -208,7 +209,7 @@ class Capture:
 
     def _encoder_stuck(self, now: float) -> bool:
         if self._pacer:
-            return self.produced > self.encoded + SILENT_PICTURES
+            return self._pacer.taken > self._taken_then + SILENT_PICTURES
         return self.can_force and self._arrived > 0 and now - self._source_at < FLOWS_S
 
     # ------------------------------------------------------------ life

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -17,6 +17,7 @@ from ucam_protocol import (
 
 from . import doctor_camera
 from .config import Config, Device, read_device
+from .doctor_relay import relay_words
 from .errors import AgentError, StorageAway, TokenRefused, clock_words
 from .health import words_of
 from .lights import sysfs
@@ -86,12 +87,16 @@ def _gstreamer() -> Finding:
 
 def _camera(config: Config) -> list[Finding]:
     try:
-        from .board import look_at_board  # gi again
+        from . import gst  # gi again
+        from .board import look_at_board
     except AgentError:
         return []
     board = look_at_board()
+    found = board.discover()
+    board = replace(board, discover=lambda: found)
     looks = (("camera", doctor_camera.camera_words), ("encoder", doctor_camera.encoder_words))
-    return [Finding(part, *say(config, board)) for part, say in looks]
+    sound = doctor_camera.sound_words(config, found, gst.installed(*doctor_camera.SOUND))
+    return [*(Finding(part, *say(config, board)) for part, say in looks), Finding("sound", *sound)]
 
 
 def _state(config: Config) -> Finding:
@@ -154,6 +159,7 @@ async def _network(device: Device) -> list[Finding]:
             *await _clock(device, http),
             await _look("room", lambda: _room(device, http)),
             await _look("storage", lambda: _storage(device, storage)),
+            await _look("relay", lambda: relay_words(device, http)),
         ]
 
 

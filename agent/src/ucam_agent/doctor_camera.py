@@ -1,15 +1,25 @@
-"""What `ucam-agent doctor` says of camera and encoder, by the settings that this device has."""
+"""What `ucam-agent doctor` says of camera, encoder and sound, by the settings that this device has."""
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
+from urllib.parse import urlsplit
 
-from ucam_protocol import MessageMalformed, Settings, decode_settings
+from ucam_protocol import AlsaAudio, MessageMalformed, NoAudio, RtspSource, Settings, decode_settings
 
-from . import camera
+from . import camera, faults
 from .camera import Board
 from .config import Config, State
+from .discovery import Found
 from .errors import AgentError
+from .packages import package_of
+from .sound_sources import ENCODERS
+
+RTSP_PORTS, REACH_S = {"rtsp": 554, "rtsps": 322}, 5.0
+LIVE = "opusenc"
+SOUND_ALWAYS = (LIVE, "audioconvert", "audioresample", "alsasrc")
+SOUND = (*ENCODERS, *SOUND_ALWAYS)
 
 Said = tuple[bool, str]
 
@@ -30,7 +40,20 @@ def camera_words(config: Config, board: Board) -> Said:
             camera.footage(wanted, board)
     except AgentError as error:
         return False, error.message
+    if isinstance(wanted.source, RtspSource) and (unreachable := _unreachable(wanted.source)):
+        return False, unreachable
     return True, f"The settings ask for {wanted.redacted.source!r}. {words}"
+
+
+def _unreachable(source: RtspSource) -> str:
+    """Which of an IP camera's addresses takes no connection, in words; the pictures themselves are not asked for."""
+    for one in filter(None, (source, source.small)):
+        parts = urlsplit(one.url)
+        try:
+            socket.create_connection((parts.hostname, parts.port or RTSP_PORTS[parts.scheme]), REACH_S).close()
+        except OSError:
+            return faults.of_camera(Settings(source=one), "resource.open-read", "").words
+    return ""
 
 
 def encoder_words(config: Config, board: Board) -> Said:
@@ -40,6 +63,34 @@ def encoder_words(config: Config, board: Board) -> Said:
     settings = _settings(config.state)
     encoder = board.encoder(Settings() if isinstance(settings, str) else settings)
     return not encoder.words, f"{encoder.factory} encodes. {encoder.words}".strip()
+
+
+def sound_words(config: Config, found: Found, installed: tuple[str, ...]) -> Said:
+    """Whether sound could be recorded and heard, and the microphone of the settings is there. `installed`: of SOUND."""
+    settings = _settings(config.state)
+    audio = NoAudio() if isinstance(settings, str) else settings.audio
+    recorded = next((name for name in ENCODERS if name in installed), "")
+    absent = [*(() if recorded else ("voaacenc",)), *(name for name in SOUND_ALWAYS if name not in installed)]
+    packages = " ".join(sorted({package_of(name) for name in absent}))
+    lacking = f"{', '.join(absent)} cannot be found: sudo apt install {packages}" if absent else ""
+    if isinstance(audio, NoAudio):
+        return True, f"Sound is switched off. {lacking or f'It could be recorded ({recorded}) and heard ({LIVE}).'}"
+    if lacking:
+        return False, f"Sound is switched on, but {lacking}"
+    able = f"It is recorded by {recorded} and heard by {LIVE}."
+    if not isinstance(audio, AlsaAudio):
+        return True, f"The sound of the camera's own source is switched on. {able}"
+    names = [one.device for one in found.microphones]
+    if not names or (audio.device not in ("", "default") and _card(audio.device) not in map(_card, names)):
+        there = f"There are: {', '.join(names)}." if names else "No microphone was found."
+        wanted = f"The microphone {audio.device or 'default'} is switched on, and not there."
+        return False, f"{wanted} {there} Check its plug, or choose another in the settings."
+    return True, f"The microphone {audio.device or 'default'} is switched on. {able}"
+
+
+def _card(device: str) -> str:
+    """The card in ALSA's name for a device."""
+    return device.partition("CARD=")[2].partition(",")[0]
 
 
 def _settings(state: State) -> Settings | str:

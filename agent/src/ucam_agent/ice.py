@@ -31,6 +31,39 @@ class IceUrls:
     turn: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TurnServer:
+    """One relay with what it wants to hear from us."""
+
+    host: str
+    port: int
+    username: str
+    credential: str
+    transport: str = "udp"
+    secure: bool = False
+
+    def __repr__(self) -> str:
+        return f"TurnServer({self.place!r})"
+
+    @property
+    def place(self) -> str:
+        """What may be said of it."""
+        return f"turn{'s' if self.secure else ''}:{self.host}:{self.port}"
+
+
+def turn_servers(servers: Sequence[IceServer]) -> list[TurnServer]:
+    """The relays among the room's servers, of proper URLs only."""
+    found = []
+    for server in servers:
+        for match in filter(None, (_URL.match(url) for url in server.urls)):
+            port = int(match["port"] or _PORTS[match["scheme"]])
+            if match["scheme"] in ("turn", "turns") and server.username and 1 <= port <= 65535:
+                who = server.username, server.credential
+                host, transport = match["host"].strip("[]"), match["transport"] or "udp"
+                found.append(TurnServer(host, port, *who, transport, match["scheme"] == "turns"))
+    return found
+
+
 def ice_urls(servers: Sequence[IceServer]) -> IceUrls:
     """What webrtcbin can use of the room's servers: at most one STUN server, and proper URLs only."""
     stun, turn = "", []

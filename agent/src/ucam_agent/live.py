@@ -29,6 +29,7 @@ from ucam_protocol import (
     IceCandidate,
     Offline,
     ProtocolError,
+    RtspSource,
     Settings,
     SettingsChanged,
     Welcome,
@@ -88,6 +89,7 @@ class Live:
         commands = Commands(config, self._health, self._restart)
         self._talk = Talk(commands.table(), self._connection.send, lambda: self._connection.jid)
         self._sessions = Sessions(self._frames, self._connection.send, self._on_viewers)
+        self._sessions.use_small(_own_small(self._settings))
         self._reporter = Reporter(
             self._state.gaps, storage, self._shipper, self._clock, lambda: self._settings.spool_max_bytes
         )
@@ -197,6 +199,7 @@ class Live:
             return
         self._settings, self._health.quota_bytes = settings, settings.spool_max_bytes
         self._shipper.uplink_kbit = settings.uplink_kbit
+        self._sessions.use_small(_own_small(settings))
         text = msgspec.json.encode(settings)
         replace_file(self._state.settings, text.decode())
         self._frames.give_settings(text)
@@ -234,6 +237,11 @@ class Live:
         """For `ucam-agent status`; the file's age is the heartbeat. Not fsynced: cards wear out."""
         status = {"pid": os.getpid(), "at": time.time(), "status": msgspec.to_builtins(self._health.status())}
         replace_file(self._state.live_status, json.dumps(status), durable=False)
+
+
+def _own_small(settings: Settings) -> RtspSource | None:
+    """The small stream that the camera itself has."""
+    return settings.source.small if isinstance(settings.source, RtspSource) else None
 
 
 def _read_settings(config: Config) -> Settings:

@@ -43,6 +43,7 @@ class Pacer(threading.Thread):
         if heard:
             self._voice = FileVoice(footage, heard) if loops else TestVoice(heard)
         self._closing = threading.Event()
+        self.taken = 0  # out of the footage, also those for which the encoder had no room
         self.produced = 0
         self.dropped = 0
         self.failure = ""
@@ -72,6 +73,7 @@ class Pacer(threading.Thread):
             if sample is None:
                 self.failure = self.failure or self._footage.failure()
                 continue
+            self.taken += 1
             if self._encoding.waiting("source") >= BACKLOG_MAX:
                 self.dropped += 1
             else:

@@ -141,8 +141,10 @@ def _either(source: Input) -> Description:
         return Description((queue,), ())
     valve = Element("valve", "valve", {"drop": True, "drop-mode": "forward-sticky-events"})
     endless: dict[str, Value] = {"max-buffers": 0, "max-bytes": 0, "max-time": 0, "block": False}
+    # Without its latency the muxer would ask for it, and complain on the bus, with every picture.
+    late: dict[str, Value] = {"min-latency": 0, "max-latency": RECORD_QUEUE["max-size-time"]}
     record, either = (
-        Element("appsrc", "record", {"is-live": True, "format": "time", **endless}),
+        Element("appsrc", "record", {"is-live": True, "format": "time", **endless, **late}),
         Element("funnel", "either"),
     )
     return Description((valve, queue, record, either), (*chain(valve, queue, either), Link("record", "either")))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 Sign = Callable[[], object | None]
 
@@ -47,15 +48,40 @@ class Pulse:
 
 def file_sign(path: Path) -> Sign:
     """Changes whenever the file is written or replaced."""
+    name = os.fspath(path)
 
     def sign() -> object | None:
         try:
-            found = path.stat()
+            found = os.stat(name)
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     return sign
+
+
+class JsonFile:
+    """A small JSON object that another process replaces now and then: read again only when it is another file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._sign = path, file_sign(path)
+        self._read: object | None = None
+        self._value: dict[str, Any] = {}
+
+    def read(self) -> dict[str, Any]:
+        """What it says; empty when it is not there or damaged."""
+        sign = self._sign()
+        if sign is None or sign != self._read:
+            self._read, self._value = sign, _object(self._path)
+        return self._value
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 class Recorded:
@@ -75,12 +101,13 @@ class Recorded:
 
 def media_sign(spool: Path) -> Callable[[], tuple[str, int, int] | None]:
     """Changes with each fragment that is durable in the spool: boot, number and length of the newest chunk."""
+    file = JsonFile(spool / "boot.json")
 
     def sign() -> tuple[str, int, int] | None:
         try:
-            boot = json.loads((spool / "boot.json").read_text())
+            boot = file.read()
             number = int(boot["next_seq"]) - 1
-            return str(boot["boot"]), number, os.stat(spool / boot["boot"] / f"{number:08d}.mp4").st_size
+            return str(boot["boot"]), number, os.stat(f"{spool}/{boot['boot']}/{number:08d}.mp4").st_size
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

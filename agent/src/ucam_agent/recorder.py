@@ -43,7 +43,7 @@ KERNEL_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 END_MS = 3000
 KEYFRAME_MIN_MS = 300
 COUNTERS_MS = 5000
-WATCH_MS = 250
+WATCH_MS = 500
 GROUP_LATE_S = 3.0  # so long after it was due the next keyframe is asked for
 FAILURES_MAX = 5
 EXIT_FAILED = 3
@@ -327,7 +327,7 @@ class Recorder:
 
     def _on_settings(self, body: bytes) -> None:
         try:
-            settings = decode_settings(body)
+            settings = decode_settings(body).recorded
         except MessageMalformed as error:
             self._tell_state("recorder", "degraded", error.message)
             return
@@ -454,7 +454,7 @@ def read_settings(state: State, proven_file: Path) -> tuple[Settings, Settings |
 
 def _read(path: Path) -> Settings | ConfigInvalid | None:
     try:
-        return decode_settings(path.read_bytes())
+        return decode_settings(path.read_bytes()).recorded
     except FileNotFoundError:
         return None
     except (OSError, MessageMalformed) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ def shall_record(settings: Settings, now: datetime) -> bool:
     if not settings.schedule or now < EARLIEST:
         return True
     local = now.astimezone(_zone(settings.timezone))
-    return any(_holds(period, local) for period in settings.schedule)
+    return any(_shown(period, local) or _between(period, local) for period in settings.schedule)
 
 
 def words(settings: Settings, now: datetime) -> str:
@@ -33,13 +33,34 @@ def words(settings: Settings, now: datetime) -> str:
     return f"Off by its schedule until {min(begins).strftime('%A %H:%M')}."
 
 
-def _holds(period: Period, local: datetime) -> bool:
+def _shown(period: Period, local: datetime) -> bool:
     """Times of day are compared as the clock on the wall shows them, so that summer time changes none of them."""
     now, begin, end = local.hour * 60 + local.minute, _minutes(period.from_), _minutes(period.to)
     today, yesterday = DAYS[local.weekday()] in period.days, DAYS[local.weekday() - 1] in period.days
     if begin < end:
         return today and begin <= now < end
     return (today and now >= begin) or (yesterday and now < end)
+
+
+def _between(period: Period, local: datetime) -> bool:
+    """In the hour that the clock shows twice: a period lasts from its first beginning to its last end."""
+    if local.utcoffset() == local.replace(fold=1 - local.fold).utcoffset():
+        return False
+    for back in (0, 1):
+        day = local.date() - timedelta(days=back)
+        if DAYS[day.weekday()] in period.days:
+            begin, end = _minutes(period.from_), _minutes(period.to)
+            begins = _instant(day, begin, local, fold=0)
+            if begins <= local.astimezone(UTC) < _instant(day, end if begin < end else end + 1440, local, fold=1):
+                return True
+    return False
+
+
+def _instant(day: date, minutes: int, local: datetime, *, fold: int) -> datetime:
+    """When the clock shows this, the first time (fold 0) or the last; `minutes` may lie beyond midnight."""
+    days, rest = divmod(minutes, 1440)
+    shown = datetime.combine(day + timedelta(days=days), time(rest // 60, rest % 60, fold=fold), local.tzinfo)
+    return shown.astimezone(UTC)
 
 
 def _next(period: Period, local: datetime) -> datetime | None:

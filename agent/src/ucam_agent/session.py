@@ -9,14 +9,28 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ucam_protocol import Answer, Call, Hangup, IceCandidate, IceServer, Jid, JidInvalid, Message, Offer, StreamName
+from ucam_protocol import (
+    Answer,
+    Call,
+    Hangup,
+    IceCandidate,
+    IceServer,
+    Jid,
+    JidInvalid,
+    Message,
+    Offer,
+    RtspSource,
+    StreamName,
+)
 
 from .errors import AgentError
 from .frames import Frame, Frames, Samples, Stream
 from .ice import ice_urls, is_answer, is_candidate, profile_level_id
+from .small import SmallStream
 
 if TYPE_CHECKING:
     from .gst_branch import Branch
+    from .gst_own import Own
     from .gst_small import Small
     from .gst_webrtc import Fanout
 
@@ -88,9 +102,8 @@ class Sessions:
         self._send, self._on_change = send, on_change
         self._sessions: dict[str, Session] = {}
         self._fanouts: dict[StreamName, Fanout] = {}
-        self._small: Small | None = None
-        self._small_refused = False
-        self._fanout_lock, self._small_lock = asyncio.Lock(), asyncio.Lock()
+        self._small = SmallStream(frames, self._on_small, self._end_small)
+        self._fanout_lock = asyncio.Lock()
         self._ready = asyncio.Event()
         self._profile = ""
         self._closing: set[asyncio.Task[None]] = set()
@@ -105,8 +118,8 @@ class Sessions:
 
     @property
     def small_exists(self) -> bool:
-        """Whether a small stream is encoded just now."""
-        return self._small is not None
+        """Whether there is a small stream just now."""
+        return self._small.exists
 
     def send(self, message: Message) -> None:
         self._send(message)
@@ -172,7 +185,7 @@ class Sessions:
         """Size or format of the picture is another now: the viewers must call again."""
         log.info("The picture is %d x %d at %d frames/s.", stream.width, stream.height, stream.fps)
         self._ready.clear()
-        self._small_refused = False
+        self._small.stream_changed()
         self._want()
         self._frames.ask_keyframe()  # the first viewer need not wait for what is learnt from it
         for session in [one for one in self._sessions.values() if one.state is not SessionState.CALLED]:
@@ -187,8 +200,12 @@ class Sessions:
                 self._want()
         if "main" in self._fanouts:
             self._fanouts["main"].push(frame)
-        if self._small is not None:
-            self._small.push(frame)
+        self._small.push(frame)
+
+    def use_small(self, own: RtspSource | None) -> None:
+        """The IP camera's own small stream, if it has one: those who watch another call again."""
+        if self._small.use(own):
+            self._end_small("The camera's picture changed; call again.")
 
     def sound(self, samples: Samples) -> None:
         """Some sound for all viewers that asked for it."""
@@ -214,7 +231,7 @@ class Sessions:
         """The pipeline when it is not there yet, then a branch of it."""
         try:
             webrtc, _ = await asyncio.gather(_load_webrtc(), self._picture())
-            small = await self._shared_small() if session.stream == "sub" else None
+            small = await self._small.get() if session.stream == "sub" else None
             async with self._fanout_lock:
                 if session.state is SessionState.CALLED:
                     fanout = await self._shared_fanout(webrtc, session, small)
@@ -239,7 +256,7 @@ class Sessions:
         async with asyncio.timeout(PICTURE_WITHIN_S):
             await self._ready.wait()
 
-    async def _shared_fanout(self, webrtc: Any, session: Session, small: Small | None) -> Fanout:
+    async def _shared_fanout(self, webrtc: Any, session: Session, small: Own | Small | None) -> Fanout:
         """That of the session's stream; where a small one cannot be, the session gets the large one."""
         stream, profile, ask_keyframe = self._frames.stream, self._profile, self._frames.ask_keyframe
         if stream is None:
@@ -257,39 +274,14 @@ class Sessions:
                 await stale.close()
         return self._fanouts[session.stream]
 
-    async def _shared_small(self) -> Small | None:
-        """The small stream, made with its first viewer; None where it cannot be, or the large one is small."""
-        gst_small = await asyncio.to_thread(importlib.import_module, "ucam_agent.gst_small")
-        async with self._small_lock:
-            stream = self._frames.stream
-            if self._small_refused or stream is None or not gst_small.needed(stream):
-                return None
-            if self._small is not None and self._small.source == stream:
-                return self._small
-            await self._end_small()
-            try:
-                self._small = gst_small.Small(stream, self._on_small, self._frames.ask_keyframe, self._small_gave_up)
-                await self._small.open()
-            except (AgentError, TimeoutError) as error:
-                log.warning("There is no small stream, viewers get the large one: %s", error or "no picture in time")
-                self._small_refused = True
-                await self._end_small()
-            return self._small
-
-    async def _end_small(self) -> None:
-        small, self._small = self._small, None
-        if small is not None:
-            await small.close()
-
     def _on_small(self, frame: Frame) -> None:
         if "sub" in self._fanouts:
             self._fanouts["sub"].push(frame)
 
-    def _small_gave_up(self) -> None:
-        """It takes more than this device has: those who watch call again, and get the large one."""
-        self._small_refused = True
+    def _end_small(self, reason: str) -> None:
+        """It is over, or another now: those who watch it call again."""
         for session in [one for one in self._sessions.values() if one.stream == "sub"]:
-            self.close(session, "This camera cannot make a small picture in time; call again for the large one.")
+            self.close(session, reason)
 
     def close(self, session: Session, reason: str | None = None) -> None:
         """End a session, with a reason when the viewer does not know yet. May be called twice."""
@@ -318,9 +310,7 @@ class Sessions:
             used = {one.stream for one in self._sessions.values()}
             for stream in [stream for stream in self._fanouts if stream not in used]:
                 await self._fanouts.pop(stream).close()
-        async with self._small_lock:
-            if not any(one.stream == "sub" for one in self._sessions.values()):
-                await self._end_small()
+        await self._small.end_unless(lambda: any(one.stream == "sub" for one in self._sessions.values()))
 
     async def beat(self) -> None:
         """Returns only while the GLib thread does its work: a hang there is one of the whole process."""

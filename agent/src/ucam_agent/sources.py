@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ucam_protocol import RtspSource, Settings
 
-from .description import Description, Element, Link, Value, line
+from .description import Description, Element, Link, Value, chain, line
 from .encoders import H264, Encoder, keyframe_frames
 
 FRESH_BUFFERS = 3  # pictures waiting for the encoder; more would only be delay
@@ -138,6 +138,19 @@ def rtsp(source: RtspSource, *, sound: bool = False) -> Input:
     heard = Link("camera", "heard", sometimes="", caps="media=(string)audio")
     elements = (camera, Element("appsink", "heard", sink), depay)
     return Input(Description(elements, (link, heard)), inlet="depay", encoded=True)
+
+
+def own_small(source: RtspSource) -> Description:
+    """An IP camera's own small stream as frames for live viewers; ends in `frames`."""
+    head = rtsp(source)
+    sink: dict[str, Value] = {"sync": False, "async": False, "emit-signals": True, "enable-last-sample": False}
+    rest = (
+        Element("h264parse", "parse", {"config-interval": -1}),
+        Element("capsfilter", "units", {"caps": H264}),
+        Element("appsink", "frames", sink),
+    )
+    links = (*head.description.links, Link(head.outlet, "parse"), *chain(*rest))
+    return Description((*head.description.elements, *rest), links)
 
 
 def _to_encoder(encoder: Encoder) -> tuple[Element, ...]:

@@ -6,10 +6,9 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ..config import State, replace_file
-from ..pulse import Beat, Pulse, file_sign, media_sign
+from ..pulse import Beat, JsonFile, Pulse, file_sign, media_sign
 from .situation import Condition, Situation
 
 LIVE_WITHIN_S = 15.0  # it writes every 4 s
@@ -23,13 +22,14 @@ class StatusFiles:
     """Call it for the situation of this moment."""
 
     def __init__(self, state: State, clock: Callable[[], float] = time.monotonic) -> None:
-        self._state, self._clock = state, clock
+        self._clock = clock
+        self._told, self._identify = JsonFile(state.live_status), JsonFile(identify_file(state))
         self._live = Pulse(file_sign(state.live_status), LIVE_WITHIN_S, FIRST_WITHIN_S, clock)
         self._media = Pulse(media_sign(state.spool), MEDIA_WITHIN_S, FIRST_WITHIN_S, clock)
 
     def __call__(self) -> Situation:
         live, media = self._live.beat(), self._media.beat()
-        told = _read(self._state.live_status).get("status") if live is Beat.BEATING else None
+        told = self._told.read().get("status") if live is Beat.BEATING else None
         parts, viewers = _parts(told), told.get("viewers") if isinstance(told, dict) else 0
         return Situation(
             _recording(parts, media),
@@ -40,12 +40,12 @@ class StatusFiles:
 
     def camera_is_gone(self) -> bool:
         """The recorder lives, and says that its camera gives no picture."""
-        told = _read(self._state.live_status).get("status") if self._live.beat() is Beat.BEATING else None
+        told = self._told.read().get("status") if self._live.beat() is Beat.BEATING else None
         return _parts(told).get("camera") == "broken"
 
     def _identify_until_s(self) -> float:
         """Not further ahead than anybody may ask for: the file may be of an earlier boot."""
-        until_s = _read(identify_file(self._state)).get("until_mono_s")
+        until_s = self._identify.read().get("until_mono_s")
         if not isinstance(until_s, int | float):
             return 0.0
         return until_s if until_s <= self._clock() + IDENTIFY_MAX_S else 0.0
@@ -83,11 +83,3 @@ def _parts(told: object) -> dict[str, str]:
     if not isinstance(parts, dict):
         return {}
     return {name: str(part.get("state")) for name, part in parts.items() if isinstance(part, dict)}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

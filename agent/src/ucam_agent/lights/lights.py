@@ -17,10 +17,11 @@ from .situation import Situation, pattern_for
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
+LOOK_WITHOUT_LEDS_S = 2.0  # then only systemd is told
 
 
 class Lights:
-    """Asks `source` twice a second what to say, says it on all LEDs at once, and tells `on_pattern` of each change."""
+    """Asks `source` again and again what to say, says it on all LEDs at once, and tells `on_pattern` of each change."""
 
     def __init__(
         self,
@@ -56,7 +57,8 @@ class Lights:
         """
         now_s = self._clock()
         if now_s >= self._look_at_s:
-            self._situation, self._look_at_s = self._source(), now_s + LOOK_EVERY_S
+            every_s = LOOK_EVERY_S if self._leds else LOOK_WITHOUT_LEDS_S
+            self._situation, self._look_at_s = self._source(), now_s + every_s
         wanted = pattern_for(self._situation, now_s)
         if wanted is not self._pattern:
             self._pattern, self._since_s = wanted, now_s
