@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import subprocess
 from pathlib import Path
+
+import ucam_boxes
 
 
 def recorded(path: Path, seconds: int, kbit: int, *, width: int = 1280, height: int = 720, fps: int = 30) -> Path:
@@ -15,5 +19,17 @@ def recorded(path: Path, seconds: int, kbit: int, *, width: int = 1280, height: 
         "! video/x-h264,profile=constrained-baseline ! h264parse "
         f"! mp4mux fragment-duration=8000 streamable=true ! filesink location={path}"
     )
-    subprocess.run(["gst-launch-1.0", "-q", *pipeline.split()], check=True, timeout=300)
+    subprocess.run(["gst-launch-1.0", "-q", *pipeline.split()], check=True, timeout=900)
     return path
+
+
+def later(content: bytes, ticks: int) -> bytes:
+    """The same chunk with its media times so much later, as a camera's next one has them."""
+    init = ucam_boxes.read_init(content)
+    moved = bytearray(content)
+    for one in ucam_boxes.whole_fragments(io.BytesIO(content), init.size, init=init):
+        moof = content[one.offset : one.offset + struct.unpack_from(">I", content, one.offset)[0]]
+        at = one.offset + moof.index(b"tfdt") + 4
+        form = ">Q" if content[at] else ">I"
+        struct.pack_into(form, moved, at + 4, struct.unpack_from(form, content, at + 4)[0] + ticks)
+    return bytes(moved)
