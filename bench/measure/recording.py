@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import subprocess
 from pathlib import Path
-
-import ucam_boxes
 
 
 def recorded(path: Path, seconds: int, kbit: int, *, width: int = 1280, height: int = 720, fps: int = 30) -> Path:
@@ -25,11 +22,12 @@ def recorded(path: Path, seconds: int, kbit: int, *, width: int = 1280, height: 
 
 def later(content: bytes, ticks: int) -> bytes:
     """The same chunk with its media times so much later, as a camera's next one has them."""
-    init = ucam_boxes.read_init(content)
-    moved = bytearray(content)
-    for one in ucam_boxes.whole_fragments(io.BytesIO(content), init.size, init=init):
-        moof = content[one.offset : one.offset + struct.unpack_from(">I", content, one.offset)[0]]
-        at = one.offset + moof.index(b"tfdt") + 4
-        form = ">Q" if content[at] else ">I"
-        struct.pack_into(form, moved, at + 4, struct.unpack_from(form, content, at + 4)[0] + ticks)
+    moved, begin = bytearray(content), 0
+    while begin < len(content):
+        size, kind = struct.unpack_from(">I4s", content, begin)
+        if kind == b"moof":
+            at = content.index(b"tfdt", begin, begin + size) + 4  # version and flags, then the time
+            form = ">Q" if content[at] else ">I"
+            struct.pack_into(form, moved, at + 4, struct.unpack_from(form, content, at + 4)[0] + ticks)
+        begin += size
     return bytes(moved)
