@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.harness import UCAM, Row, alternate, report, rounds
 from bench.measure.contestants import scratch
 from bench.measure.ledger import environment, python
-from bench.measure.recording import recorded
+from bench.measure.recording import recorded, repeated
 
 PEER = "ffmpeg -c copy"
 MINUTES = 5
@@ -26,7 +26,7 @@ def main() -> None:
         data = folder / "data"
         data.mkdir(mode=0o700)
         env = environment(data)
-        source = recorded(folder / "chunk.mp4", MINUTES * 60, 2000)
+        source = repeated(recorded(folder / "chunk.mp4", 60, 2000), MINUTES)
         python(env, "-m", "bench.measure.shelf", "fill", str(source), str(CHUNKS), str(MINUTES * 60_000))
         files = sorted((data / "media").rglob("*.mp4"), key=lambda file: file.name)[: 60 // MINUTES]
         memory: dict[float, float] = {}

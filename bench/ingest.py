@@ -22,7 +22,8 @@ from tests.e2e.stack import Process, Stack, free_port, until
 
 PEER = "nginx DAV, fsync"
 LEVELS = (1, 10, 50)
-WINDOW_S = 5.0
+WINDOW_S, WARM_UP_S = 5.0, 2.0
+QUIET_S = 60.0  # at most, for the server's workers to have started
 SECONDS = 60
 TOKENS = """
 from cameras.models import Camera, DeviceToken, Location
@@ -80,9 +81,9 @@ class Camera:
             self.where = answer.headers["Location"]
 
 
-async def pour(cameras: int, send: Sender) -> tuple[float, int]:
+async def pour(cameras: int, send: Sender, window_s: float = WINDOW_S) -> tuple[float, int]:
     """Fragments a second, and bytes, while so many cameras send as fast as they are answered."""
-    ends_s, counts, sizes = time.monotonic() + WINDOW_S, [0] * cameras, [0] * cameras
+    ends_s, counts, sizes = time.monotonic() + window_s, [0] * cameras, [0] * cameras
     begun_s = time.monotonic()
 
     async def one(http: aiohttp.ClientSession, camera: int) -> None:
@@ -135,8 +136,11 @@ def main() -> None:
                 await asyncio.to_thread(sync, folder / "dav" / "files" / name)
                 return len(piece)
 
+            wait_until_quiet(server_pid)
             for level in LEVELS:
                 print(f"{level} cameras", flush=True)
+                for send in (to_ucam, to_peer):  # each camera's first chunk, and what is loaded once
+                    asyncio.run(pour(level, send, WARM_UP_S))
                 speed[level] = alternate(count, {
                     UCAM: partial(round_of, level, to_ucam, server_pid, cost[level][UCAM]),
                     PEER: partial(round_of, level, to_peer, nginx_pid, cost[level][PEER]),
@@ -157,6 +161,17 @@ def round_of(level: int, send: Sender, pid: int, cost: list[float]) -> float:
     rate, size = asyncio.run(pour(level, send))
     cost.append((tree_cpu_s(pid) - before_s) / (size / 1e9))
     return rate
+
+
+def wait_until_quiet(pid: int) -> None:
+    """Until the server has started to its end: its workers load for seconds after its pages answer."""
+    deadline = time.monotonic() + QUIET_S
+    while time.monotonic() < deadline:
+        before_s = tree_cpu_s(pid)
+        time.sleep(1)
+        if tree_cpu_s(pid) - before_s < 0.05:
+            return
+    print("The server did not come to rest.", flush=True)
 
 
 def tree_cpu_s(pid: int) -> float:

@@ -1,13 +1,16 @@
 """Rows say what is durable: the changes of all fragments that wait at the same time go in one transaction.
 
-SQLite has one writer and makes each commit durable by itself (synchronous=FULL). So whoever has the turn writes for
-all who wait; alone it waits for nobody. SQL by hand, for this is what happens most often on a server.
+SQLite has one writer and makes each commit durable by itself (synchronous=FULL). So the first who comes while another
+transaction runs writes for all who come after it, and wakes each of them once; alone it waits for nobody. SQL by hand,
+for this is what happens most often on a server.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -22,6 +25,8 @@ from storage.growth import Growth
 from storage.models import Chunk, Total
 from storage.models.chunk import instant_of
 
+log = logging.getLogger(__name__)
+
 
 def _field(model: type[Model], name: str) -> Field[Any, Any]:
     """What makes of a column's value what the database's driver wants."""
@@ -29,8 +34,7 @@ def _field(model: type[Model], name: str) -> Field[Any, Any]:
 
 
 COLUMNS = (*Growth.__slots__, "bytes", "length", "appended_at", "state", "closed_at")
-
-FIELDS = [(name, _field(Chunk, name)) for name in COLUMNS]
+TRANSLATED = {name: _field(Chunk, name) for name in ("appended_at", "closed_at", "fragments")}  # drivers take the rest
 DAY, LATEST_AT = _field(Total, "day"), _field(Camera, "latest_at")
 CHUNK = "UPDATE storage_chunk SET {} ".format(", ".join(f'"{name}" = %s' for name in COLUMNS)) + (  # noqa: S608 - ours
     'WHERE id = %s AND state = %s AND "bytes" = %s AND path = %s AND moved_at IS NULL'
@@ -45,7 +49,7 @@ LATEST = "UPDATE cameras_camera SET latest_at = %s WHERE id = %s AND (latest_at 
 
 @dataclass(slots=True)
 class Change:
-    """`count` more bytes of a chunk are durable. `by`: the token that must still be good."""
+    """`count` more bytes of a chunk are durable. `by`: the token that must still be good. A refusal until written."""
 
     chunk: Chunk
     growth: Growth
@@ -54,8 +58,8 @@ class Change:
     now: datetime
     by: DeviceToken | None = None
     day_bytes: int = 0  # the camera's of this day, afterwards
-    error: Exception | None = None
-    done: bool = False
+    error: Exception | None = field(default_factory=lambda: StorageFailing("The database takes nothing just now."))
+    answered: threading.Event = field(default_factory=threading.Event)
     values: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,7 +77,7 @@ class Change:
 
 
 class Turns:
-    """Changes of this process, written together by whoever has the turn."""
+    """Changes of this process: who comes to an empty list writes for all who are on it when its turn comes."""
 
     def __init__(self) -> None:
         self._turn, self._gate = threading.Lock(), threading.Lock()
@@ -83,15 +87,27 @@ class Turns:
         """Returns when the change is durable, and `chunk` says so; raises OffsetWrong, TokenInvalid, StorageFailing."""
         with self._gate:
             self._waiting.append(change)
-        with self._turn:
-            if not change.done:
+            writes = len(self._waiting) == 1
+        if writes:
+            with self._turn:
                 with self._gate:
                     together, self._waiting = self._waiting, []
-                _write_together(together)
+                _write_together(sorted(together, key=lambda one: (one.chunk.camera_id, one.chunk.pk)))
+        else:
+            change.answered.wait()
         if change.error is not None:
             raise change.error
         for name, value in change.values.items():
             setattr(change.chunk, name, value)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """No change is written meanwhile: for another transaction of this process.
+
+        SQLite would make one of the two sleep and look again, longer each time, instead of waking it.
+        """
+        with self._turn:
+            yield
 
 
 TURNS = Turns()
@@ -100,37 +116,33 @@ TURNS = Turns()
 def _write_together(changes: Sequence[Change]) -> None:
     """One transaction for all; should the database refuse that, one for each. None of them stays without an answer."""
     try:
-        _write_in_one(sorted(changes, key=lambda one: (one.chunk.camera_id, one.chunk.pk)))
-    except DatabaseError as error:
-        if len(changes) > 1:
+        for change, error in zip(changes, _write_in_one(changes), strict=True):
+            change.error = error
+    except DatabaseError as refusal:
+        if len(changes) == 1:
+            log.error("The database does not work: %s", refusal)
+        else:
             for change in changes:
                 _write_together([change])
-        else:
-            _fail(changes, error)
-    except BaseException as error:
-        _fail(changes, error)
-        raise
     finally:
         for change in changes:
-            change.done = True
-
-
-def _fail(changes: Sequence[Change], error: BaseException) -> None:
-    for change in changes:
-        change.error = StorageFailing("The database takes nothing just now.")
-        change.error.__cause__ = error
+            change.answered.set()
 
 
 @transaction.atomic
-def _write_in_one(changes: Sequence[Change]) -> None:
-    for change in changes:
-        change.error = _write(change)
+def _write_in_one(changes: Sequence[Change]) -> list[Exception | None]:
+    return [_write(change) for change in changes]
 
 
 def _write(change: Change) -> Exception | None:
     """The rows of one change; what is wrong with it when the chunk or the token changed in the meantime."""
     chunk, more_ms = change.chunk, change.added_ms
-    words = [field.get_db_prep_save(change.values[name], connection) for name, field in FIELDS]
+    words = [
+        TRANSLATED[name].get_db_prep_save(change.values[name], connection)
+        if name in TRANSLATED
+        else change.values[name]
+        for name in COLUMNS
+    ]
     words += [chunk.pk, str(chunk.state), chunk.bytes, chunk.path]
     with connection.cursor() as cursor:
         if change.by is None:

@@ -1,4 +1,4 @@
-"""The process that makes fragments durable: nginx gives it each PATCH whose body it has written to a file.
+"""The process that makes chunks durable: nginx gives it each creation, and each PATCH with its body in a file.
 
 SCGI (python.ca/scgi/protocol.txt): the headers as one netstring, by CGI's names, then the answer, then the end. The
 socket is nginx's alone; what begins with UCAM_ comes from its configuration and never from a client, whose headers all
@@ -24,6 +24,8 @@ from django.utils import timezone
 from accounts.answers import answer
 from accounts.authentication import bearer
 from accounts.errors import TokenInvalid, UcamError
+from cameras.models import DeviceToken
+from storage.creation import create, state_of
 from storage.errors import StorageFailing, VersionUnknown
 from storage.intake import PATCH_BYTES_MAX, VERSION, Meta, take
 from storage.memory import Memory
@@ -47,32 +49,36 @@ class Answer(NamedTuple):
 
 
 class Door:
-    """Takes one PATCH after the other; used by several threads, each with a buffer of its own."""
+    """Takes one request after the other; used by several threads, each with a buffer of its own."""
 
     def __init__(self) -> None:
         self._memory, self._own = Memory(), threading.local()
 
     def take(self, meta: Meta) -> Answer:
-        """The answer to one PATCH, whatever happens."""
+        """The answer to one request, whatever happens."""
         try:
-            size = self._take(meta)
+            return self._create(meta) if meta.get("UCAM_METHOD") == "POST" else self._append(meta)
         except Exception as error:
             return self._refusal(error)
-        return Answer(204, {"Upload-Offset": str(size)})
 
-    def _take(self, meta: Meta) -> int:
+    def _create(self, meta: Meta) -> Answer:
+        """POST: a chunk begins. Nothing is remembered here, for no UPDATE would look at it again."""
         token = bearer(meta.get("HTTP_AUTHORIZATION", ""))
-        by = self._memory.holder(token) if token else None
-        if token is None or by is None:
-            raise TokenInvalid("This device token does not work here.", hint="Enrol the camera again with a new code.")
-        if meta.get("HTTP_TUS_RESUMABLE") != VERSION:
-            raise VersionUnknown()
+        by = _let_in(meta, DeviceToken.objects.holder(token) if token else None)
+        chunk = create(by.camera, meta, timezone.now())
+        return Answer(201, {"Location": f"{PREFIX}{chunk.name}", **state_of(chunk)})
+
+    def _append(self, meta: Meta) -> Answer:
+        """PATCH: a chunk grows."""
+        token = bearer(meta.get("HTTP_AUTHORIZATION", "")) or ""
+        by = _let_in(meta, self._memory.holder(token) if token else None)
+        name = meta["UCAM_PATH"].removeprefix(PREFIX)
         try:
-            name = meta["UCAM_PATH"].removeprefix(PREFIX)
-            return take(self._memory, by, meta, name, lambda most: self._read(meta, most), timezone.now())
+            size = take(self._memory, by, meta, name, lambda most: self._read(meta, most), timezone.now())
         except TokenInvalid:
             self._memory.forget_holder(token)
             raise
+        return Answer(204, {"Upload-Offset": str(size)})
 
     def _read(self, meta: Meta, most: int) -> memoryview:
         """The body out of nginx's file, at most so many bytes; good until this thread takes the next one."""
@@ -101,6 +107,15 @@ class Door:
             found.status_code = 500
         headers = {name: value for name, value in found.items() if name.lower() != "content-type"}
         return Answer(found.status_code, headers, json.dumps(found.data).encode())
+
+
+def _let_in(meta: Meta, by: DeviceToken | None) -> DeviceToken:
+    """First who asks, then the version: raises TokenInvalid, VersionUnknown."""
+    if by is None:
+        raise TokenInvalid("This device token does not work here.", hint="Enrol the camera again with a new code.")
+    if meta.get("HTTP_TUS_RESUMABLE") != VERSION:
+        raise VersionUnknown()
+    return by
 
 
 def serve(path: Path, threads: int = THREADS) -> None:

@@ -70,7 +70,7 @@ def begin(camera: Camera, told: Told, length: int | None, now: datetime) -> Chun
         check_room(volume, now)
         volume.create(chunk.path)
         try:
-            with transaction.atomic():
+            with TURNS.alone(), transaction.atomic():
                 chunk.save(force_insert=True)
                 Total.objects.add(camera.pk, chunks=1)
         except IntegrityError:  # the same creation ran twice at once: the other row is the chunk

@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections import Counter
+import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
-from pathlib import PurePosixPath
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 
 from cameras.models import Camera, Location
 from storage import snapshot
 from storage.disk import reserve
 from storage.errors import SecondTierAway
 from storage.models import Chunk, DeletedUpTo, Installation, Total
-from storage.models.chunk import ChunkQuerySet, ms_of
+from storage.models.chunk import ChunkQuerySet, Doomed, ms_of
 from storage.tier import Room, Tier, reached_tier, tier_if_reached
 from storage.volume import Volume, disk_errors
 
-BATCH = 200
+BATCH = 500  # one fsync of a folder and two short transactions: ingest waits for one of these at most
 log = logging.getLogger(__name__)
 
 
@@ -79,16 +79,16 @@ def late_after() -> timedelta:
 
 def finish(volume: Volume, tier: Tier | None = None) -> int:
     """Complete deletions that were begun before; those of the second tier only when it is reached."""
-    rows = Chunk.objects.deleting().defer("fragments")
-    done = _repeat(lambda: drop(volume, list(rows.filter(moved_at=None)[:BATCH])))
-    return done + (_repeat(lambda: drop(volume, list(rows[:BATCH]))) if tier else 0)
+    rows = Chunk.objects.deleting()
+    done = _repeat(lambda: drop(volume, rows.filter(moved_at=None)[:BATCH].doomed()))
+    return done + (_repeat(lambda: drop(volume, rows[:BATCH].doomed())) if tier else 0)
 
 
 def by_age(volume: Volume, deletable: ChunkQuerySet, camera: Camera, now: datetime) -> int:
     """Delete what is older than the camera is to keep (days_kept)."""
     before_ms = ms_of(now - timedelta(days=days_kept(camera)))
     old = deletable.filter(camera=camera, started_ms__lt=before_ms, ended_ms__lt=before_ms)
-    return _repeat(lambda: delete(volume, old[:BATCH], now))
+    return _repeat(lambda: delete(volume, old[:BATCH]))
 
 
 def days_kept(camera: Camera) -> int:
@@ -131,11 +131,11 @@ def make_room(volume: Volume, deletable: ChunkQuerySet, cameras: list[int] | Non
     while count > 0:
         batch = []
         for chunk in oldest(deletable, cameras):
-            batch.append(chunk)
+            batch.append(chunk.pk)
             count -= chunk.bytes
             if count <= 0:
                 break
-        gone = delete(volume, batch, now)
+        gone = delete(volume, deletable.filter(pk__in=batch)) if batch else 0
         if not gone:  # nothing is left, or all of it was held just now
             break
         deleted += gone
@@ -144,29 +144,28 @@ def make_room(volume: Volume, deletable: ChunkQuerySet, cameras: list[int] | Non
 
 def oldest(deletable: ChunkQuerySet, cameras: list[int] | None) -> Iterator[Chunk]:
     """A batch in order of age. Camera by camera: so each is read by its index, however many rows there are."""
-    rows = deletable.defer("fragments")
+    rows = deletable.only("started_ms", "bytes")
     if cameras is None:
         return iter(rows[:BATCH])
     each = (rows.filter(camera=camera)[:BATCH] for camera in cameras)
     return islice(heapq.merge(*each, key=lambda chunk: chunk.started_ms), BATCH)
 
 
-def delete(volume: Volume, chunks: QuerySet[Chunk] | list[Chunk], now: datetime) -> int:
-    """Mark and delete those of these chunks that nobody holds by now; how many are gone."""
-    names = [chunk.pk for chunk in chunks]
+def delete(volume: Volume, chosen: ChunkQuerySet) -> int:
+    """Mark and delete what `chosen` (of `deletable`) says by now, when nobody can place a hold; how many are gone."""
     with transaction.atomic():
         Installation.objects.lock_deletion()
-        Chunk.objects.deletable(now).order_by().filter(pk__in=names).update(state=Chunk.State.DELETING, closed_at=None)
-    return drop(volume, list(Chunk.objects.deleting().filter(pk__in=names).defer("fragments")))
+        marked = chosen.doom()
+    return drop(volume, marked)
 
 
-def drop(volume: Volume, chunks: list[Chunk]) -> int:
+def drop(volume: Volume, chunks: list[Doomed]) -> int:
     """Unlink the files of marked chunks durably, then drop the rows. Raises SecondTierAway."""
     here, there = [chunk for chunk in chunks if not chunk.moved_at], [chunk for chunk in chunks if chunk.moved_at]
     with disk_errors():
         for chunk in here:
             volume.unlink(chunk.path)
-        for folder in sorted({str(PurePosixPath(chunk.path).parent) for chunk in here}):
+        for folder in sorted({os.path.dirname(chunk.path) for chunk in here}):
             volume.sync_folder(folder)
     snapshot.forget([chunk.pk for chunk in chunks])
     dropped = _drop_rows(here)
@@ -176,32 +175,30 @@ def drop(volume: Volume, chunks: list[Chunk]) -> int:
 
 
 @transaction.atomic
-def _drop_rows(chunks: list[Chunk]) -> int:
+def _drop_rows(chunks: list[Doomed]) -> int:
     """Rows, totals and marks together. A row that somebody else dropped in the meantime counts for them."""
-    rows = Chunk.objects.select_for_update().filter(pk__in=[chunk.pk for chunk in chunks]).order_by("pk")
-    there = set(rows.values_list("pk", flat=True))
-    chunks = [chunk for chunk in chunks if chunk.pk in there]
-    bytes_of: Counter[int] = Counter()
-    ms_of_camera: Counter[int] = Counter()
-    count_of: Counter[int] = Counter()
-    moved_of: Counter[int] = Counter()
+    Installation.objects.lock_deletion()
+    there = Chunk.objects.drop([chunk.id for chunk in chunks])
+    gone: dict[int, list[Doomed]] = defaultdict(list)
     marks: dict[tuple[int, str], int] = {}
     for chunk in chunks:
-        bytes_of[chunk.camera_id] += chunk.bytes
-        ms_of_camera[chunk.camera_id] += chunk.stored_ms
-        count_of[chunk.camera_id] += 1
-        moved_of[chunk.camera_id] += chunk.bytes if chunk.moved_at else 0
-        key = (chunk.camera_id, chunk.boot)
-        marks[key] = max(marks.get(key, 0), chunk.seq)
+        if chunk.id in there:
+            gone[chunk.camera_id].append(chunk)
+            key = (chunk.camera_id, chunk.boot)
+            marks[key] = max(marks.get(key, 0), chunk.seq)
     for (camera_id, boot), seq in marks.items():
         DeletedUpTo.objects.raise_to(camera_id, boot, seq)
-    Chunk.objects.filter(pk__in=there).delete()
-    for camera_id, count in count_of.items():
-        gone, gone_ms, moved = bytes_of[camera_id], ms_of_camera[camera_id], moved_of[camera_id]
-        Total.objects.add(camera_id, chunks=-count, bytes=-gone, ms=-gone_ms, moved=-moved)
+    for camera_id, ones in gone.items():
+        Total.objects.add(
+            camera_id,
+            chunks=-len(ones),
+            bytes=-sum(one.bytes for one in ones),
+            ms=-sum(one.ended_ms - one.started_ms - one.missing_ms for one in ones),
+            moved=-sum(one.bytes for one in ones if one.moved_at),
+        )
         if not Chunk.objects.filter(camera_id=camera_id).exists():
             Camera.objects.filter(pk=camera_id).update(latest_at=None)
-    return len(chunks)
+    return len(there)
 
 
 def close_abandoned(volume: Volume, now: datetime) -> int:

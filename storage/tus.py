@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from typing import Any, cast
 
 from django.http import Http404
@@ -17,16 +14,13 @@ from rest_framework.views import APIView
 
 from cameras.device import Device, DeviceAuthentication, IsDevice
 from cameras.models import Camera, DeviceToken
-from storage.errors import HeaderInvalid, MetadataInvalid, VersionUnknown
-from storage.ingest import begin, find
-from storage.intake import BODY_TYPE, CHECKSUMS, VERSION, read_name, take, upload_length
+from storage.creation import create, state_of
+from storage.errors import VersionUnknown
+from storage.ingest import find
+from storage.intake import BODY_TYPE, CHECKSUMS, VERSION, read_name, take
 from storage.memory import Memory
 from storage.models import Chunk
 from storage.models.chunk import CHUNK_BYTES_MAX
-from storage.placing import Told
-from storage.quota import check_beginning
-
-NUMBERS = {"seq": (1, 10**12), "run": (0, 10**12), "started_ms": (-(2**62), 2**62), "started_mono_ns": (0, 2**62)}
 
 
 class AnyAccept(BaseContentNegotiation):
@@ -82,12 +76,7 @@ class ChunksView(TusView):
     @extend_schema(request=None, responses={201: None})
     def post(self, request: Request) -> Response:
         """201 with the chunk's address; the same name again gives the same chunk."""
-        length = upload_length(request.META)
-        if length is None and request.headers.get("Upload-Defer-Length") != "1":
-            raise HeaderInvalid("Tell Upload-Length, or `Upload-Defer-Length: 1`.")
-        told = read_metadata(request.headers.get("Upload-Metadata", ""))
-        check_beginning(camera_of(request), timezone.now())
-        chunk = begin(camera_of(request), told, length, timezone.now())
+        chunk = create(camera_of(request), request.META, timezone.now())
         return Response(status=201, headers={"Location": f"{request.path}{chunk.name}", **state_of(chunk)})
 
 
@@ -119,33 +108,3 @@ def own_chunk(request: Request, name: str) -> Chunk:
     if chunk is None:
         raise Http404
     return chunk
-
-
-def state_of(chunk: Chunk) -> dict[str, str]:
-    """Offset and length as headers."""
-    length = {"Upload-Defer-Length": "1"} if chunk.length is None else {"Upload-Length": str(chunk.length)}
-    return {"Upload-Offset": str(chunk.bytes), **length}
-
-
-def read_metadata(header: str) -> Told:
-    """`Upload-Metadata`: pairs of a key and base64; unknown keys are ignored. Raises MetadataInvalid."""
-    pairs = dict(part.strip().partition(" ")[::2] for part in header.split(",") if part.strip())
-    try:
-        values = {key: base64.b64decode(text, validate=True).decode() for key, text in pairs.items()}
-    except (binascii.Error, ValueError) as error:
-        raise MetadataInvalid("Upload-Metadata must be pairs of a key and base64 text.") from error
-    boot, clock = values.get("boot", ""), values.get("clock", "")
-    if not re.fullmatch(r"[0-9a-f]{32}", boot):
-        raise MetadataInvalid("`boot` must be 32 small hexadecimal digits.")
-    if clock not in Chunk.Clock.values:
-        raise MetadataInvalid("`clock` must be synchronised or unsynchronised.")
-    numbers = {key: number(key, values.get(key, "")) for key in NUMBERS}
-    return Told(boot=boot, clock=Chunk.Clock(clock), **numbers)
-
-
-def number(key: str, text: str) -> int:
-    """A decimal of the metadata within its limits."""
-    low, high = NUMBERS[key]
-    if not re.fullmatch(r"-?[0-9]{1,19}", text) or not low <= int(text) <= high:
-        raise MetadataInvalid(f"`{key}` must be a number from {low} to {high}, in decimal text.")
-    return int(text)

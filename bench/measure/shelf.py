@@ -12,11 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.measure.recording import later
+
 HOUR_MS = 3_600_000
 
 
-def fill(source: Path, chunks: int, step_ms: int) -> None:
-    """So many chunks, each a copy of one file, one after the other up to three days ago."""
+def fill(source: Path, chunks: int, step_ms: int, ago_ms: int = 72 * HOUR_MS) -> None:
+    """So many chunks, each a copy of one file with its own media times, one after the other up to some time ago."""
     from django.core.management import call_command
     from django.db import transaction
     from django.utils import timezone
@@ -29,13 +31,13 @@ def fill(source: Path, chunks: int, step_ms: int) -> None:
     from storage.volume import Volume
 
     call_command("migrate", verbosity=0)
-    place = Location.objects.create(domain="studio.loc")
+    place, _ = Location.objects.get_or_create(domain="studio.loc")
     camera = Camera.objects.create(location=place, local="cam001", retention_days=36_000)
     with source.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         found = read(file.fileno(), 0, size)
     assert found
-    content, begun_ms = source.read_bytes(), int(time.time() * 1000) - 72 * HOUR_MS - chunks * step_ms
+    content, begun_ms = source.read_bytes(), int(time.time() * 1000) - ago_ms - chunks * step_ms
     now, rows = timezone.now(), []
     with Volume() as volume:
         for number in range(chunks):
@@ -43,11 +45,12 @@ def fill(source: Path, chunks: int, step_ms: int) -> None:
             told = Told("0" * 32, number + 1, 1, started_ms, number * step_ms * 1_000_000, Chunk.Clock.SYNCHRONISED)
             path = path_of(camera, told, Place(started_ms, told.clock, Chunk.Placed.TOLD))
             (volume.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (volume.root / path).write_bytes(content)
+            ticks = number * step_ms * found.timescale // 1000
+            (volume.root / path).write_bytes(later(content, ticks))
             values: dict[str, Any] = {name: getattr(found, name) for name in Growth.__slots__}
             values |= {
                 "ended_ms": started_ms + found.ended_ms,
-                "first_tfdt": number * step_ms * found.timescale // 1000,
+                "first_tfdt": found.first_tfdt + ticks,
             }
             rows.append(Chunk(
                 camera=camera, boot=told.boot, seq=told.seq, run=1, told_ms=started_ms, clock=told.clock, placed="told",
@@ -113,7 +116,7 @@ if __name__ == "__main__":
     step, *words = sys.argv[1:]
     answer: Any = None
     if step == "fill":
-        fill(Path(words[0]), int(words[1]), int(words[2]))
+        fill(Path(words[0]), *map(int, words[1:]))
     elif step == "delete":
         answer = delete_all()
     elif step == "export":

@@ -32,6 +32,27 @@ window.bench = {
     });
   },
 
+  /** Waits for a press on the timeline, then for the first recorded picture that belongs there; ms between the two. */
+  played(jid, selector, limit) {
+    return new Promise((resolve, reject) => {
+      const video = document.querySelector(selector);
+      const over = setTimeout(() => reject(new Error(`no picture within ${limit} ms`)), limit);
+      const strip = document.querySelector('#tl-strip').getBoundingClientRect();
+      const { min, max } = document.querySelector('#tl-playhead');
+      document.addEventListener('pointerdown', (event) => {
+        const target = 1000 * (Number(min) + ((event.clientX - strip.left) / strip.width) * (max - min));
+        const look = () => {
+          const ms = performance.now() - event.timeStamp;
+          const late = window.ucam.clocks.get(jid)?.precise - target;
+          if (!(late > -500 && late < 2500)) return video.requestVideoFrameCallback(look); // NaN: not there yet
+          clearTimeout(over);
+          resolve(ms);
+        };
+        video.requestVideoFrameCallback(look);
+      }, { capture: true, once: true });
+    });
+  },
+
   /** Lateness in ms of every frame shown within `ms`, and how many were not shown. */
   lateness(selector, ms) {
     return new Promise((resolve) => {

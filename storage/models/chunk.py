@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -45,6 +47,21 @@ def exports_of_chunk() -> models.QuerySet[Export]:
     return rows.filter(from_ms__lt=OuterRef("ended_ms"), to_ms__gt=OuterRef("started_ms"))
 
 
+class Doomed(NamedTuple):
+    """What deletion must know of a chunk."""
+
+    id: int
+    camera_id: int
+    boot: str
+    seq: int
+    path: str
+    bytes: int
+    started_ms: int
+    ended_ms: int
+    missing_ms: int
+    moved_at: object  # whether it is set is all that counts
+
+
 class ChunkQuerySet(models.QuerySet["Chunk"]):
     """Chunks by time and by what may be done with them."""
 
@@ -78,6 +95,32 @@ class ChunkQuerySet(models.QuerySet["Chunk"]):
     def deleting(self) -> ChunkQuerySet:
         """Those whose deletion was begun."""
         return self.filter(state=Chunk.State.DELETING, closed_at=None)
+
+    def doomed(self) -> list[Doomed]:
+        """These, as deletion wants them."""
+        return [Doomed(*row) for row in self.values_list(*Doomed._fields)]
+
+    def doom(self) -> list[Doomed]:
+        """Begin the deletion of these, at most a batch, by one statement: retention does it by the ten thousand.
+
+        The state is asked twice: PostgreSQL looks again only at the outer condition when a camera was first to go on.
+        """
+        chosen, words = self.values("pk").query.sql_with_params()
+        sql = f"UPDATE storage_chunk SET state = %s, closed_at = NULL WHERE state = %s AND id IN ({chosen})"  # noqa: S608 - ours
+        returned = ", ".join(f'"{name}"' for name in Doomed._fields)
+        with connection.cursor() as cursor:
+            states = [Chunk.State.DELETING.value, Chunk.State.CLOSED.value]
+            cursor.execute(f"{sql} RETURNING {returned}", [*states, *words])
+            return [Doomed(*row) for row in cursor.fetchall()]
+
+    def drop(self, keys: Sequence[int]) -> set[int]:
+        """Remove rows whose files are gone; those that were still there. No row points at a chunk."""
+        if not keys:
+            return set()
+        marks = ", ".join(["%s"] * len(keys))
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM storage_chunk WHERE id IN ({marks}) RETURNING id", keys)  # noqa: S608 - ours
+            return {row[0] for row in cursor.fetchall()}
 
 
 class Chunk(models.Model):

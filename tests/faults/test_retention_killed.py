@@ -24,7 +24,7 @@ from rest_framework.test import APIClient
 from cameras.models import Camera
 from storage import retention
 from storage.models import Chunk, Hold
-from storage.models.chunk import ms_of
+from storage.models.chunk import Doomed, ms_of
 from tests.conftest import Cast
 from tests.faults.campaign import Campaign, forms
 from tests.faults.uploading import forget_everything, problems
@@ -158,7 +158,7 @@ def test_rows_dropped_before_files_are_caught(
 ) -> None:
     really = retention.drop
 
-    def drop_rows_first(volume: Any, chunks: list[Chunk]) -> int:
+    def drop_rows_first(volume: Any, chunks: list[Doomed]) -> int:
         count = retention._drop_rows(chunks)
         really(volume, chunks)
         return count

@@ -120,7 +120,7 @@ class Shipping:
         if oldest and oldest.closed:
             with Volume() as volume:
                 oldest.deleted = True  # marked before the disk is touched: whatever happens now, it goes
-                delete(volume, list(Chunk.objects.filter(seq=oldest.seq)), timezone.now())
+                delete(volume, Chunk.objects.deletable(timezone.now()).filter(seq=oldest.seq))
 
     def _count(self, code: int) -> None:
         self.codes[code] += 1

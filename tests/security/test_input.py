@@ -28,9 +28,9 @@ from ucam_protocol import (
 )
 
 from cameras.models import Right
+from storage.creation import read_metadata
 from storage.errors import MetadataInvalid
 from storage.media import read_range
-from storage.tus import read_metadata
 from tests.security.answers import Kind, may
 from tests.security.world import TUS, World
 from tests.storage.footage import Footage

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.fragments import Answer, as_bytes, read_meta
 from ucam import nginx
 from ucam.probes import answers
 
@@ -119,6 +120,44 @@ def upstream(front: Front) -> Iterator[None]:
         yield
         server.shutdown()
     path.unlink()
+
+
+class Taker(socketserver.BaseRequestHandler):
+    """Answers over SCGI with what nginx told, and how large the body's file is."""
+
+    def handle(self) -> None:
+        meta = read_meta(self.request)
+        assert meta is not None
+        size = Path(meta["UCAM_BODY"]).stat().st_size if meta["UCAM_BODY"] else 0
+        told = json.dumps({**meta, "size": size}).encode()
+        self.request.sendall(as_bytes(Answer(201, {"Location": "/api/device/chunks/here"}, told)))
+
+
+@pytest.fixture
+def taker(front: Front) -> Iterator[None]:
+    """What stands in the place of ingest."""
+    path = front.folder / "run" / "take.sock"
+    with socketserver.ThreadingUnixStreamServer(str(path), Taker) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield
+        server.shutdown()
+    path.unlink()
+
+
+@pytest.mark.usefixtures("upstream", "taker")
+def test_creations_and_fragments_go_to_ingest_and_nothing_else_does(front: Front) -> None:
+    chunks = "/api/device/chunks/"
+    for method, path, body in (("POST", chunks, None), ("PATCH", f"{chunks}abc-1", bytes(100_000))):
+        response, content = front.ask(method, path, {"UCAM_PATH": "/elsewhere", "Upload-Offset": "7"}, body)
+        told = json.loads(content)
+        assert (response.status, response.headers["Location"]) == (201, f"{chunks}here")
+        assert (told["UCAM_METHOD"], told["UCAM_PATH"], told["HTTP_UPLOAD_OFFSET"]) == (method, path, "7")
+        assert told["size"] == len(body or b"")
+    for path in (chunks, f"{chunks}abc-1", "/api/device/report/"):
+        _, content = front.get(path)
+        assert json.loads(content)["host"] == f"127.0.0.1:{front.port}", "the web process answers"
+    assert front.ask("POST", f"{chunks}abc-1", {})[0].status == 501, "the upstream knows GET only"
 
 
 @pytest.mark.usefixtures("upstream")

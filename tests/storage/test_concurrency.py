@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -62,6 +62,24 @@ def test_of_creations_at_once_there_is_one_chunk(devices: list[Device], media: P
     assert Total.objects.get().chunks == 1
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_chunk_begins_though_retention_removes_the_empty_folder_beneath_it(
+    devices: list[Device], media: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    removals, really = iter(range(times)), Volume._make_folders
+
+    def made_and_removed(volume: Volume, folder: PurePosixPath) -> int:
+        descriptor = really(volume, folder)
+        if next(removals, None) is not None:
+            volume.sync_folder(str(folder))  # as retention does after the last file of a day
+        return descriptor
+
+    monkeypatch.setattr(Volume, "_make_folders", made_and_removed)
+    assert devices[0].create().status_code == 201
+    assert next(removals, None) is None
+    assert (media / Chunk.objects.get().path).exists()
+
+
 def test_retention_beside_shipping_leaves_nothing_behind(
     lasting_cast: Cast, devices: list[Device], footage: Footage, media: Path
 ) -> None:
@@ -72,9 +90,9 @@ def test_retention_beside_shipping_leaves_nothing_behind(
     def ship(device: Device, first: int) -> None:
         for seq in range(first, first + 8):
             created = device.create(seq, started_ms=base_ms + seq * 5000, boot=f"{first:032x}")
-            if created.status_code == 201:
-                content = footage.chunk(0, 5)
-                device.patch(created["Location"], 0, content, len(content))
+            assert created.status_code == 201, created.content
+            content = footage.chunk(0, 5)
+            assert device.patch(created["Location"], 0, content, len(content)).status_code == 204
 
     def delete() -> None:
         for _ in range(20):

@@ -16,12 +16,14 @@ from django.utils import timezone
 from cameras.models import DeviceToken
 from storage import confirm, fragments, ingest
 from storage.check import check
+from storage.errors import StorageFailing
 from storage.fragments import Answer, Door
+from storage.growth import Growth
 from storage.models import Chunk, Total
 from storage.pace import Pace
 from storage.volume import MARKER, Volume
 from tests.conftest import Cast
-from tests.storage.footage import Device, Footage
+from tests.storage.footage import BOOT, TEN_O_CLOCK_MS, Device, Footage
 
 
 class Front:
@@ -57,6 +59,17 @@ class Front:
             self.sent = int(answer.headers["Upload-Offset"])
         return answer
 
+    def create(self, **more: str) -> Answer:
+        """A new chunk, by this door."""
+        facts = {"boot": BOOT, "seq": "9", "run": "1", "started_ms": str(TEN_O_CLOCK_MS), "started_mono_ns": "1"}
+        facts |= {"clock": "synchronised"}
+        pairs = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in facts.items())
+        meta = {
+            "UCAM_METHOD": "POST", "UCAM_PATH": "/api/device/chunks/", "HTTP_AUTHORIZATION": f"Bearer {self.token}",
+            "HTTP_TUS_RESUMABLE": "1.0.0", "HTTP_UPLOAD_DEFER_LENGTH": "1", "HTTP_UPLOAD_METADATA": pairs,
+        }  # fmt: skip
+        return self.door.take({**meta, **more})
+
 
 def refusal(answer: Answer) -> tuple[int, str]:
     return answer.status, json.loads(answer.body)["code"]
@@ -79,6 +92,33 @@ def test_a_chunk_is_stored_and_closed(front: Front, footage: Footage, media: Pat
     assert front.patch(b"", length=front.sent).status == 204, "its answer may have been lost"
     with Volume() as volume:
         assert list(check(volume, repair=False)) == []
+
+
+def test_a_chunk_begins_once_however_often_it_is_asked_for(front: Front, footage: Footage, media: Path) -> None:
+    first, again = front.create(), front.create()
+    assert (first.status, first.headers) == (again.status, again.headers)
+    assert first.headers == {
+        "Location": f"/api/device/chunks/{BOOT}-9",
+        "Upload-Offset": "0",
+        "Upload-Defer-Length": "1",
+    }
+    assert (media / Chunk.objects.get().path).stat().st_size == 0
+    front.name = f"{BOOT}-9"
+    assert front.patch(footage.chunk(0, 2)).status == 204
+    assert front.create().headers["Upload-Offset"] == str(front.sent)
+    assert Total.objects.get().chunks == 1
+
+
+def test_a_chunk_that_may_not_begin_gets_its_words(front: Front, media: Path) -> None:
+    assert refusal(front.create(HTTP_AUTHORIZATION="")) == (401, "token_invalid")
+    assert refusal(front.create(HTTP_TUS_RESUMABLE="0.2")) == (412, "tus_version")
+    assert refusal(front.create(HTTP_UPLOAD_DEFER_LENGTH="")) == (400, "header_invalid")
+    assert refusal(front.create(HTTP_UPLOAD_METADATA="boot !")) == (400, "metadata_invalid")
+    assert refusal(front.create(HTTP_UPLOAD_LENGTH=str(3 * 2**30))) == (413, "too_large")
+    DeviceToken.objects.revoke(timezone.now())
+    assert refusal(front.create()) == (401, "token_invalid")
+    assert not Chunk.objects.exists()
+    assert list(media.rglob("*.mp4")) == []
 
 
 def test_a_fragment_costs_few_queries(
@@ -175,6 +215,31 @@ def test_a_database_that_fails_confirms_nothing(
     assert refusal(front.patch(footage.fragments[1])) == (503, "storage_failing")
     assert front.patch(footage.fragments[1]).status == 204
     assert Chunk.objects.get().bytes == len(footage.chunk(0, 2)) == Total.objects.get().bytes
+
+
+def test_what_breaks_the_turn_confirms_none_of_those_who_wait(
+    front: Front, footage: Footage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front.begin()
+    front.patch(footage.chunk(0, 1))
+
+    def breaks(change: confirm.Change) -> Exception | None:
+        raise MemoryError
+
+    monkeypatch.setattr(confirm, "_write", breaks)
+    changes = [_change() for _ in range(3)]
+    with pytest.raises(MemoryError):
+        confirm._write_together(changes)
+    for change in changes:
+        assert change.answered.is_set()
+        assert isinstance(change.error, StorageFailing)
+
+
+def _change() -> confirm.Change:
+    """Bytes that are durable and wait for their row."""
+    chunk = Chunk.objects.get()
+    growth = Growth(**{name: getattr(chunk, name) for name in Growth.__slots__})
+    return confirm.Change(chunk, growth, 100, None, timezone.now())
 
 
 @pytest.fixture

@@ -195,8 +195,8 @@ def test_what_is_there_when_the_hold_is_placed_stays_even_beside_running_retenti
     def delete() -> None:
         try:
             with Volume() as volume:
-                for chunk in list(Chunk.objects.order_by("seq")):
-                    retention.delete(volume, [chunk], timezone.now())
+                for key in Chunk.objects.order_by("seq").values_list("pk", flat=True):
+                    retention.delete(volume, Chunk.objects.deletable(timezone.now()).filter(pk=key))
                     begun.set()
         finally:
             connections.close_all()
