@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.models import SignInLink
+from accounts.models import Ceremony, SignInLink
 from accounts.sign_in import mail_link
 
 
@@ -15,5 +15,6 @@ def send_link(email: str, next: str, language: str = "") -> None:
 
 @shared_task(ignore_result=True)
 def forget_expired() -> None:
-    """Drop rows of links that nobody can use any more."""
+    """Drop rows of links and ceremonies that nobody can use any more."""
+    Ceremony.objects.expired(timezone.now()).delete()
     SignInLink.objects.expired(timezone.now()).delete()
