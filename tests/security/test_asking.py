@@ -84,7 +84,7 @@ def worker(own_redis: Redis, tmp_path: Path) -> Iterator[Path]:
     }  # fmt: skip
     argv = ["-m", "celery", "-A", "ucam.celery:app", "--quiet", "worker", "--queues", QUEUE, "--concurrency", "2"]
     with open(printed, "wb") as output:
-        process = subprocess.Popen([sys.executable, *argv], env=told, cwd=ROOT, stdout=output)
+        process = subprocess.Popen([sys.executable, *argv], env=told, cwd=ROOT, stdout=output, stderr=output)
     yield printed
     process.terminate()
     try:
@@ -192,7 +192,7 @@ def test_asking(campaign: Campaign, lasting_cast: Cast, own_redis: Redis, worker
     control = WebServer(own_redis.url, **settings_of, DJANGO_SETTINGS_MODULE="tests.security.inline_mail")
     try:
         campaign.figures["with_a_task"] = measure(server, people, campaign.chance)
-        until(lambda: worker.read_bytes().count(b"\nTo: person") == len(people), "every mail is sent", 600, every_s=0.5)
+        until(lambda: worker.read_bytes().count(b"To: person") == len(people), "every mail is sent", 600, every_s=0.5)
         campaign.figures["control_mails_inline"] = measure(control, of_control, campaign.chance)
     finally:
         server.kill()
