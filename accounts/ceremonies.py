@@ -96,7 +96,7 @@ def ask(
     """Ask for one of the person's passkeys; bound to the link that was redeemed, or to the sign-in."""
     row, ticket = Ceremony.objects.begin(user, purpose, now, link=link, session=session)
     options = generate_authentication_options(
-        rp_id=rp_id(), challenge=row.challenge, timeout=LIFE_MS, user_verification=PREFERRED,
+        rp_id=rp_id(), challenge=bytes(row.challenge), timeout=LIFE_MS, user_verification=PREFERRED,
         allow_credentials=_descriptors(user),
     )  # fmt: skip
     return Asked(ticket, options_to_json_dict(options), now + Ceremony.LIFE)
@@ -137,7 +137,7 @@ def offer(user: User, session: Session, proof: Answered | None, now: datetime) -
     )
     options = generate_registration_options(
         rp_id=rp_id(), rp_name=settings.UCAM_DOMAIN, user_id=handle(user), user_name=user.email,
-        user_display_name=user.shown_name, challenge=row.challenge, timeout=LIFE_MS,
+        user_display_name=user.shown_name, challenge=bytes(row.challenge), timeout=LIFE_MS,
         authenticator_selection=selection, exclude_credentials=_descriptors(user),
     )  # fmt: skip
     return Asked(ticket, options_to_json_dict(options), now + Ceremony.LIFE)
