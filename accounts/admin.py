@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.audit import record
-from accounts.models import AuditEntry, Session, User
+from accounts.models import AuditEntry, Passkey, Session, User
 from accounts.sign_in import make_link
 from accounts.trail import write
 
@@ -110,6 +110,27 @@ class SessionAdmin(admin.ModelAdmin):
     def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         """Tokens stop at once, sockets within seconds."""
         messages.success(request, f"{Session.objects.filter(pk__in=queryset).end(timezone.now())} sign-ins ended.")
+
+
+@admin.register(Passkey)
+class PasskeyAdmin(Audited):
+    """Who has which; for people who lost theirs, removed by another operator. Added by their owner only."""
+
+    list_display = ("name", "user", "created_at", "used_at")
+    search_fields = ("name", "user__email")
+    fields = ("name", "user", "created_at", "used_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Made on a person's own device only."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Passkey | None = None) -> bool:
+        """Nothing to edit."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Passkey | None = None) -> bool:
+        """One's own goes by a ceremony, on the page of one's passkeys; a cookie alone must not do it."""
+        return super().has_delete_permission(request, obj) and (obj is None or obj.user != request.user)
 
 
 @admin.register(AuditEntry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth import login
 from django.utils import timezone
@@ -17,9 +19,10 @@ from rest_framework.views import APIView
 from accounts import tokens
 from accounts.audit import record
 from accounts.authentication import person
+from accounts.ceremonies import Answered, Asked
 from accounts.errors import NotAllowed
 from accounts.models import AuditEntry, Session, User
-from accounts.sign_in import is_safe, redeem
+from accounts.sign_in import SignedIn, complete, is_safe, redeem
 from accounts.tasks import send_link
 
 YEAR_S = 365 * 24 * 3600
@@ -60,6 +63,22 @@ class RefreshForm(serializers.Serializer[dict[str, str]]):
     refresh = serializers.CharField(max_length=400)
 
 
+class AnsweredForm(serializers.Serializer[dict[str, Any]]):
+    """A ticket, and what the browser's `navigator.credentials` gave for it."""
+
+    ticket = serializers.CharField(max_length=100)
+    credential = serializers.DictField(
+        help_text="`PublicKeyCredential.toJSON()`: `{id, rawId, type, response: {…}}`, bytes as base64url"
+    )
+
+    @classmethod
+    def read(cls, sent: Any) -> Answered:
+        """Raises ValidationError in words."""
+        form = cls(data=sent)
+        form.is_valid(raise_exception=True)
+        return Answered(form.validated_data["ticket"], form.validated_data["credential"])
+
+
 class Said(serializers.Serializer[dict[str, str]]):
     """A sentence."""
 
@@ -72,6 +91,14 @@ class TokensAnswer(serializers.Serializer[tokens.Tokens]):
     access = serializers.CharField()
     refresh = serializers.CharField()
     access_expires_at = serializers.DateTimeField()
+
+
+class AskedAnswer(serializers.Serializer[Asked]):
+    """What a passkey must answer."""
+
+    ticket = serializers.CharField(help_text="good once, for five minutes")
+    options = serializers.DictField(help_text="for `navigator.credentials`, bytes as base64url")
+    expires_at = serializers.DateTimeField()
 
 
 class Door(APIView):
@@ -101,13 +128,32 @@ class TokenView(Door):
 
     throttle_classes = (TokenThrottle,)
 
-    @extend_schema(request=LinkForm, responses={200: TokensAnswer})
+    @extend_schema(request=LinkForm, responses={200: TokensAnswer, 202: AskedAnswer})
     def post(self, request: Request) -> Response:
-        """The tokens; the link is used up."""
+        """The tokens, or 202 with what a passkey must answer; the link is used up."""
         form = LinkForm(data=request.data)
         form.is_valid(raise_exception=True)
-        session, fresh = redeem(form.validated_data["link"], request.headers.get("User-Agent", ""))
-        return in_own_language(request, Response(TokensAnswer(fresh).data), session.user)
+        done = redeem(form.validated_data["link"], request.headers.get("User-Agent", ""))
+        if isinstance(done, Asked):
+            return Response(AskedAnswer(done).data, status=202, headers={"Cache-Control": "no-store"})
+        return signed_in(request, done)
+
+
+class TokenPasskeyView(Door):
+    """The second half, for who has a passkey."""
+
+    throttle_classes = (TokenThrottle,)
+
+    @extend_schema(request=AnsweredForm, responses={200: TokensAnswer})
+    def post(self, request: Request) -> Response:
+        """The tokens; the ticket is used up, whatever its passkey was worth."""
+        answered = AnsweredForm.read(request.data)
+        return signed_in(request, complete(answered, request.headers.get("User-Agent", "")))
+
+
+def signed_in(request: Request, done: SignedIn) -> Response:
+    """The answer to a sign-in."""
+    return in_own_language(request, Response(TokensAnswer(done.tokens).data), done.session.user)
 
 
 def in_own_language(request: Request, response: Response, user: User) -> Response:

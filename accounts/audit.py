@@ -46,6 +46,7 @@ class AuditEntry(models.Model):
         SETTINGS = "settings", "changed settings"
         INVITE = "invite", "made a guest link"
         UNINVITE = "uninvite", "revoked a guest link"
+        PASSKEY = "passkey", "passkey"
 
     at = models.DateTimeField(default=timezone.now, editable=False)
     actor = models.CharField("who", max_length=320, editable=False)

@@ -81,3 +81,57 @@ class NotAllowed(UcamError):
     status = 403
     message = "You may not do this here."
     hint = "Ask whoever looks after the cameras."
+
+
+class PasskeyNeeded(UcamError):
+    """Whoever has a passkey changes nothing about them without using one just then."""
+
+    code = "passkey_needed"
+    status = 403
+    message = "This needs one of your passkeys."
+    hint = "Use it when the browser asks for it."
+
+
+class PasskeyRefused(UcamError):
+    """Not by this person's key, not for this site, or not for this challenge."""
+
+    code = "passkey_refused"
+    status = 403
+    message = "This passkey was not accepted."
+    hint = "Begin again, and use one of the passkeys that are listed for your address."
+
+
+class PasskeyCopied(UcamError):
+    """The authenticator's counter went back."""
+
+    code = "passkey_copied"
+    status = 403
+    message = "This passkey may have been copied: it has counted backwards."
+    hint = "Use another one, and have this one removed by whoever looks after the cameras."
+
+
+class PasskeyKnown(UcamError):
+    """The same credential twice."""
+
+    code = "passkey_known"
+    status = 409
+    message = "This passkey is known here already."
+    hint = "Use another device or password manager."
+
+
+class CeremonyOver(UcamError):
+    """Used, too old, or somebody else's."""
+
+    code = "passkey_over"
+    status = 410
+    message = "This request for a passkey is over. It works once, for five minutes."
+    hint = "Begin again."
+
+
+class PasskeysImpossible(UcamError):
+    """Browsers have none for addresses of numbers, nor without https."""
+
+    code = "passkeys_impossible"
+    status = 409
+    message = "Passkeys need an https address with a name."
+    hint = "Whoever looks after the server sets UCAM_URL, for example to https://cameras.example.com."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import uuid
 from datetime import datetime, timedelta
@@ -19,15 +18,12 @@ from django.utils.crypto import salted_hmac
 from ucam_protocol import Jid, JidInvalid
 
 from accounts.audit import AuditEntry
+from accounts.passkey import Ceremony, Passkey
+from accounts.secret import digest
 
 GUEST_DOMAIN = "guest.invalid"
 
-__all__ = ["AuditEntry", "Session", "SignInLink", "User", "digest"]
-
-
-def digest(secret: str) -> str:
-    """SHA-256 in hex: how secrets of high entropy are kept."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+__all__ = ["AuditEntry", "Ceremony", "Passkey", "Session", "SignInLink", "User", "digest"]
 
 
 def validate_jid_email(email: str) -> None:
@@ -67,6 +63,10 @@ class UserManager(BaseUserManager["User"]):
     def speaks(self, user: User, language: str) -> None:
         """The person's own choice from now on."""
         self.filter(pk=user.pk).update(language=language)
+
+    def alone(self, user: User) -> User:
+        """The person's row, locked until the transaction's end: who signs in and who adds a passkey come one by one."""
+        return self.select_for_update().get(pk=user.pk)
 
     def by_email(self, email: str) -> User | None:
         """The active person with this address, or None; guests have no address."""

@@ -1,8 +1,9 @@
-"""Sign-in by a link in a mail: made by sesame, good for ten minutes, used up by one UPDATE."""
+"""Sign-in by a link in a mail: signed by sesame, good for ten minutes, used up by one UPDATE; and by a passkey."""
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
@@ -17,11 +18,20 @@ from django.utils.translation import gettext, override
 from sesame.utils import get_token, get_user
 
 from accounts.audit import record
+from accounts.ceremonies import Answered, Asked, ask, finish
 from accounts.errors import LinkExpired, LinkInvalid, LinkUsed
-from accounts.models import AuditEntry, Session, SignInLink, User, digest
+from accounts.models import AuditEntry, Ceremony, Session, SignInLink, User, digest
 from accounts.tokens import Tokens, issue
 
 MAILS_PER_HOUR = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session that has just begun, and its tokens."""
+
+    session: Session
+    tokens: Tokens
 
 
 def make_link(user: User, next: str = "") -> str:
@@ -52,16 +62,36 @@ def mail_link(email: str, next: str = "", language: str = "", *, again: bool = F
     send_mail(subject, body, None, [user.email])
 
 
-def redeem(link: str, agent: str, now: datetime | None = None) -> tuple[Session, Tokens]:
-    """Sign in by the last part of a link's path; raises LinkInvalid, LinkExpired or LinkUsed."""
+def redeem(link: str, agent: str, now: datetime | None = None) -> SignedIn | Asked:
+    """Sign in by the last part of a link's path; who has a passkey is asked for it and gets nothing yet.
+
+    Raises LinkInvalid, LinkExpired or LinkUsed.
+    """
     now = now or timezone.now()
     user, nonce = _holder(link)
     if not SignInLink.objects.consume(nonce, now):
         raise LinkUsed()
     with transaction.atomic():
-        session, refresh = Session.objects.begin(user, agent, now)
-        record(user.jid, AuditEntry.Action.SIGN_IN, user.jid, browser=agent[:200])
-    return session, issue(session, refresh, now)
+        user = User.objects.alone(user)
+        if not user.passkeys.exists():
+            return _begin(user, agent, now)
+        record(user.jid, AuditEntry.Action.PASSKEY, user.jid, done="asked", browser=agent[:200])
+        row = SignInLink.objects.get(nonce_hash=digest(nonce))
+        return ask(user, Ceremony.Purpose.SIGN_IN, now, link=row)
+
+
+def complete(answered: Answered, agent: str, now: datetime | None = None) -> SignedIn:
+    """Sign in by the passkey that `redeem` asked for; raises CeremonyOver, PasskeyRefused or PasskeyCopied."""
+    now = now or timezone.now()
+    passkey = finish(answered, Ceremony.Purpose.SIGN_IN, now)
+    with transaction.atomic():
+        return _begin(passkey.user, agent, now, passkey=passkey.name)
+
+
+def _begin(user: User, agent: str, now: datetime, **details: str) -> SignedIn:
+    session, refresh = Session.objects.begin(user, agent, now)
+    record(user.jid, AuditEntry.Action.SIGN_IN, user.jid, browser=agent[:200], **details)
+    return SignedIn(session, issue(session, refresh, now))
 
 
 def _holder(link: str) -> tuple[User, str]:

@@ -6,7 +6,7 @@ import smtplib
 from celery import Task, shared_task
 from django.utils import timezone
 
-from accounts.models import SignInLink
+from accounts.models import Ceremony, SignInLink
 from accounts.sign_in import mail_link
 
 AGAIN_AFTER_S = (5, 30, 120)  # somebody waits for it at the screen
@@ -27,5 +27,6 @@ def send_link(self: Task, email: str, next: str, language: str = "") -> None:
 
 @shared_task(ignore_result=True)
 def forget_expired() -> None:
-    """Drop rows of links that nobody can use any more."""
+    """Drop rows of links and ceremonies that nobody can use any more."""
+    Ceremony.objects.expired(timezone.now()).delete()
     SignInLink.objects.expired(timezone.now()).delete()

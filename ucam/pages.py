@@ -76,6 +76,7 @@ urlpatterns = [
     path("room/", Page.as_view(page="room"), name="room"),
     path("alerts/", Page.as_view(page="alerts"), name="alerts"),
     path("notifications/", Page.as_view(page="notices"), name="notifications"),
+    path("passkeys/", Page.as_view(page="passkeys"), name="passkeys"),
     path("guests/", Page.as_view(page="guests"), name="guests"),
     path("guest/", Page.as_view(page="guest"), name="guest"),
     path("letter/", Page.as_view(page="letter"), name="letter"),

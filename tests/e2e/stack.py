@@ -139,24 +139,26 @@ class Stack:
     """`with Stack(tmp_path, settings={...}) as stack:` runs server and camera until the block ends.
 
     `settings`: of the camera, by the names of `add_camera`'s options (`source` as a mapping). `env`: for the server.
+    `host`: as browsers call it; there are no passkeys for a number.
     """
 
     location, camera_jid = "studio.loc", "cam001@studio.loc"
 
     def __init__(
         self, folder: Path, *, settings: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None,
-        with_camera: bool = True,
+        with_camera: bool = True, host: str = "127.0.0.1",
     ) -> None:  # fmt: skip
         self.folder, self._settings, self._with_camera = folder, dict(settings or {}), with_camera
         self.data = folder / "data"
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self._run = Path(tempfile.mkdtemp(prefix="ucam-run-"))  # short: sockets lie in it
         outside = {key: value for key, value in os.environ.items() if not key.startswith(("UCAM_", "DJANGO_"))}
         self.env = {
             **{key: value for key, value in outside.items() if key not in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL")},
             "UCAM_DATA": str(self.data),
             "UCAM_BIND": f"127.0.0.1:{self.port}",
+            "UCAM_URL": self.url,
             "UCAM_RUN": str(self._run),
             **(env or {}),
         }

@@ -71,7 +71,8 @@ class Redis:
 class WebServer:
     """One daphne process on a free port of loopback."""
 
-    def __init__(self, redis_url: str = "") -> None:
+    def __init__(self, redis_url: str = "", **more: str) -> None:
+        """`more`: of its environment."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.port = listening.getsockname()[1]
             environment = os.environ | {
@@ -80,6 +81,7 @@ class WebServer:
                 "DATABASE_URL": database_url(),
                 "REDIS_URL": redis_url or settings.REDIS_URL,
                 "PYTHONPATH": f"{ROOT}:{ROOT / 'agent' / 'src'}",
+                **more,
             }
             command = [sys.executable, "-m", "daphne", "--verbosity", "0", "--fd", str(listening.fileno())]
             self.process = subprocess.Popen(

@@ -8,23 +8,28 @@ import os
 import re
 import secrets
 import struct
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+from asgiref.sync import sync_to_async
 from ucam_protocol import SUBPROTOCOL, Ping, Pong
 
 from tests.conftest import Cast
-from tests.room.servers import NetPeer, WebServer
+from tests.faults.campaign import Campaign
+from tests.faults.conftest import campaign
+from tests.room.flooder import RUBBISH
+from tests.room.servers import ROOT, NetPeer, WebServer
 from tests.room.test_processes import Make, Start, peers, servers
 
-__all__ = ["peers", "servers"]
+__all__ = ["campaign", "peers", "servers"]
 
-RUBBISH = [
-    "nonsense",
-    "[" * 30_000,
-    '{"type":"chat","text":' + '{"a":' * 5000,
-    '{"type":"ping","x":"' + "a" * 60_000 + '"}',
-]
 SENT = int(os.environ.get("CAMPAIGN_ROUNDS", 1500))
+ASKED = int(os.environ.get("CAMPAIGN_ROUNDS", 2000))  # with and without a flood each
+STRETCHES = 4
 MEMORY_MORE_MIB = 100
 GIB = 2**30
 
@@ -93,3 +98,57 @@ async def test_a_flood_of_rubbish_costs_its_sender_the_connection_and_nobody_els
     await still_answered(bob)
     print(f"{SENT} frames: {before:.0f} MiB before, at most {memory_mib(server):.0f} MiB")
     assert memory_mib(server) <= before + MEMORY_MORE_MIB
+
+
+async def waits_ms(peer: NetPeer, count: int) -> list[float]:
+    """How long somebody who behaves waits for each answer, one after the other."""
+    waits = []
+    for number in range(count):
+        began = time.perf_counter()
+        await peer.say(Ping(sent_ms=number))
+        await peer.hear(Pong, within_s=60)
+        waits.append((time.perf_counter() - began) * 1000)
+        peer.heard.clear()
+        await asyncio.sleep(0.005)
+    return waits
+
+
+@asynccontextmanager
+async def flooded(server: WebServer, access: str) -> AsyncIterator[None]:
+    """While somebody else floods it from a process of their own."""
+    argv = [sys.executable, "-m", "tests.room.flooder", str(server.port)]
+    path = f"{ROOT}:{ROOT / 'agent' / 'src'}"
+    flooder = await asyncio.create_subprocess_exec(
+        *argv, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, stdin=asyncio.subprocess.PIPE
+    )
+    assert flooder.stdin
+    flooder.stdin.write(f"{access}\n".encode())
+    await flooder.stdin.drain()
+    try:
+        yield
+        assert flooder.returncode is None
+    finally:
+        flooder.kill()
+        await flooder.wait()
+
+
+def percentile(values: list[float], part: float) -> float:
+    return round(sorted(values)[int(part * len(values))], 2)
+
+
+@pytest.mark.campaign
+async def test_flood_wait(campaign: Campaign, lasting_cast: Cast, servers: Start, peers: Make) -> None:
+    """The others' p99 is at most twice what it is without a flood."""
+    server = servers()
+    bob = await peers(server, "bob")
+    access = await sync_to_async(lasting_cast.access)(lasting_cast.mallory)
+    await waits_ms(bob, 200)
+    quiet, loud = list[float](), list[float]()
+    for _ in range(STRETCHES):
+        quiet += await waits_ms(bob, ASKED // STRETCHES)
+        async with flooded(server, access):
+            await waits_ms(bob, 100)  # it has begun by then
+            loud += await waits_ms(bob, ASKED // STRETCHES)
+    for name, waits in (("quiet", quiet), ("flooded", loud)):
+        campaign.figures |= {f"{name}_{part}_ms": percentile(waits, float(f"0.{part[1:]}")) for part in ("p50", "p99")}
+    assert campaign.figures["flooded_p99_ms"] <= 2 * campaign.figures["quiet_p99_ms"]

@@ -95,6 +95,17 @@ def owner(*rights: Right, ok: int = 200) -> Who:
     return Who(_object(ok, False), frozenset(rights), owner=True, words="its owner")
 
 
+def nobody_else(ok: int = 200) -> Who:
+    """Whoever it belongs to; for operators too it does not exist here."""
+
+    def expected(kind: Kind, which: Which) -> int:
+        if kind not in PEOPLE:
+            return 401
+        return ok if kind is Kind.HOLDER and which is Which.OWN else 404
+
+    return Who(expected, owner=True, words="its owner alone")
+
+
 def device(ok: int) -> Who:
     """The camera itself; what belongs to another camera does not exist, not even for its neighbour."""
 

@@ -25,6 +25,7 @@ from tests.security.answers import (
     device,
     everybody,
     may,
+    nobody_else,
     operators,
     owner,
     signed_in,
@@ -58,6 +59,9 @@ def range_of(camera: Parameters) -> dict[str, str]:
     return {"from": "2026-11-20T10:00:00Z", "to": "2026-11-20T10:01:00Z"}
 
 
+MADE = {"ticket": "no ticket", "credential": {}, "name": "Phone"}
+
+
 def soon() -> str:
     """An hour from now."""
     return (timezone.now() + timedelta(hours=1)).isoformat()
@@ -67,9 +71,16 @@ API = [
     Door("GET", "api/schema/", everybody()),
     Door("POST", "api/sign-in/", everybody(202), body=lambda _: {"email": "nobody@example.com"}),
     Door("POST", "api/token/", everybody(400), body=lambda _: {"link": "no.link"}),
+    Door("POST", "api/token/passkey/", everybody(410), body=lambda _: {"ticket": "no ticket", "credential": {}}),
     Door("POST", "api/token/refresh/", everybody(401), body=lambda _: {"refresh": "no.token"}),
     Door("POST", "api/token/revoke/", everybody(204), body=lambda _: {"refresh": "no.token"}),
     Door("POST", "api/admin-session/", operators(204, others=403)),
+    Door("GET", "api/passkeys/", signed_in(guest=404)),
+    Door("POST", "api/passkeys/", signed_in(410, guest=404), body=lambda _: MADE),
+    Door("POST", "api/passkeys/proof/", signed_in(404)),  # they have none; who has: tests/accounts/test_passkeys.py
+    Door("POST", "api/passkeys/options/", signed_in(409, guest=404), body=lambda _: {}),  # the address is a number
+    Door("PATCH", "api/passkeys/<int:number>/", nobody_else(204), "passkey", body=lambda _: {"name": "Phone"}),
+    Door("POST", "api/passkeys/<int:number>/remove/", nobody_else(403), "passkey", body=lambda _: {}),  # no proof
     Door("GET", "api/me/", signed_in()),
     Door("PATCH", "api/me/", signed_in(204), body=lambda _: {"language": "en"}),
     Door("GET", "api/locations/", signed_in()),
@@ -139,6 +150,7 @@ PAGES = [
     Door("GET", "letter/", everybody()),
     Door("GET", "letter/stop/", everybody()),
     Door("GET", "notifications/", everybody()),
+    Door("GET", "passkeys/", everybody()),
     Door("GET", "sign-in/", everybody()),
     Door("GET", "sign-in/<str:link>/", everybody(missing=200), "link"),
     Door("GET", "install/", everybody()),
@@ -187,6 +199,7 @@ ADMIN = [
     Door("GET", "admin/cameras/camera/figures.json", admin()),
     *model("accounts.user", add=True, change=True, delete=True),
     *model("accounts.session"),
+    *model("accounts.passkey", delete=True),
     *model("accounts.auditentry"),
     *model("cameras.location", add=True, change=True, delete=True),
     *model("cameras.camera", add=True, change=True, delete=True),

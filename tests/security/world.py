@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.audit import record
-from accounts.models import AuditEntry, Session, User
+from accounts.models import AuditEntry, Passkey, Session, User
 from accounts.tokens import issue
 from cameras.enrolment.imager import MANIFEST, cards
 from cameras.models import (
@@ -70,6 +70,9 @@ class Place:
         )  # fmt: skip
         AlertPicture.objects.create(alert=self.alert, jpeg=b"jpeg", at=now)
         self.channel = Channel.objects.create(user=keeper, kind=Channel.Kind.SERVICE, name=f"Way of the {word}")
+        self.passkey = Passkey.objects.create(
+            user=keeper, name=f"Phone of the {word}", credential_id=word, public_key=b"key"
+        )
         Membership.objects.create(user=keeper, location=self.location, **{f"may_{right}": True for right in Right})
         self.guest = self.invite(keeper)
         self.message = Message.objects.create(from_jid=str(self.camera.jid), text=f"Heard at the {word}", sent_at=now)
@@ -169,6 +172,7 @@ class World:
         if who.owner and kind is Kind.HOLDER:
             Export.objects.filter(pk=self.own.export.pk).update(user=user, owner=str(user.jid))
             Channel.objects.filter(pk=self.own.channel.pk).update(user=user)
+            Passkey.objects.filter(pk=self.own.passkey.pk).update(user=user)
         return user
 
     # ------------------------------------------------------------ about what
@@ -190,6 +194,7 @@ class World:
             "hold": {"number": str(place.hold.pk)},
             "channel": {"number": str(place.channel.pk)},
             "guest": {"number": str(place.guest.pk)},
+            "passkey": {"number": str(place.passkey.pk)},
             "link": {"link": "not.a-link"},
             "install file": {"name": "ucam_firstboot.py"},
             "card": {"shelf": SHELF[which], "name": MANIFEST},
