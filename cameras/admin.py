@@ -14,6 +14,7 @@ from accounts.admin import Audited, UserAdmin
 from cameras.enrolment.admin_page import EnrolmentPages
 from cameras.forms import CameraForm
 from cameras.models import Alert, Camera, EnrolmentCode, Location, Membership, Message
+from cameras.room.spoken import words_of
 
 
 class MembershipInline(admin.TabularInline):
@@ -100,8 +101,7 @@ class CameraAdmin(Audited, EnrolmentPages):
         """The parts in words."""
         parts = (camera.status or {}).get("parts", {})
         return (
-            "; ".join(f"{part}: {state.get('words') or state['state']}" for part, state in parts.items())
-            or "nothing yet"
+            "; ".join(f"{part}: {words_of(state) or state['state']}" for part, state in parts.items()) or "nothing yet"
         )
 
     @admin.display(description="enrolled", boolean=True)

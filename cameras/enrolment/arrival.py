@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 from cameras.models import Camera
+from cameras.room.spoken import words_of
 
 State = Literal["waiting", "ok", "trouble"]
 STATES: dict[str, State] = {"ok": "ok", "degraded": "trouble", "broken": "trouble"}
@@ -45,7 +46,7 @@ def _part(camera: Camera, since: datetime | None, part: str, title: str) -> Step
     if not told:
         return _step(part, title, False, "", "It has not said anything of this yet.")
     state = STATES.get(told.get("state", ""), "waiting")
-    words = told.get("words") or ("Works." if state == "ok" else "Not yet.")
+    words = words_of(told) or ("Works." if state == "ok" else "Not yet.")
     return {"step": part, "title": title, "state": state, "words": words}
 
 

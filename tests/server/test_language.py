@@ -7,13 +7,14 @@ import gettext
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from ucam_protocol import Chat, Error
+from ucam_protocol import Chat, Error, Part
 
 import accounts
 import cameras
@@ -37,14 +38,20 @@ def written() -> dict[str, str]:
     return {english.replace('\\"', '"'): german.replace('\\"', '"') for english, german in pairs}
 
 
-def said(*names: str) -> Iterator[str]:
-    """First arguments of all calls of these functions on the server."""
-    files = [file for package in (accounts, cameras, storage) for file in Path(package.__path__[0]).rglob("*.py")]
+SERVER = [Path(package.__path__[0]) for package in (accounts, cameras, storage)]
+AGENT = settings.BASE_DIR / "agent" / "src"
+
+
+def said(*names: str, folders: Sequence[Path] = SERVER) -> Iterator[str]:
+    """First arguments of all calls of these functions; of "a if so else b" both."""
+    files = [file for folder in folders for file in folder.rglob("*.py")]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     for call in (node for node in nodes if isinstance(node, ast.Call) and node.args):
-        named, first = isinstance(call.func, ast.Name) and call.func.id in names, call.args[0]
-        if named and isinstance(first, ast.Constant):
-            yield str(first.value)
+        if isinstance(call.func, ast.Name) and call.func.id in names:
+            first = call.args[0]
+            for one in (first.body, first.orelse) if isinstance(first, ast.IfExp) else (first,):
+                if isinstance(one, ast.Constant):
+                    yield str(one.value)
 
 
 def errors(root: type[UcamError] = UcamError) -> Iterator[type[UcamError]]:
@@ -67,6 +74,13 @@ def test_every_word_of_mails_pushes_and_alerts_has_a_translation() -> None:
     words = {word for text in texts for word in WORDS.findall(text)}
     words |= {VALUE.sub(r"%(\1)s", word) for text in texts for word in BLOCK.findall(text)}
     words |= set(said("say", "gettext", "gettext_noop"))
+    assert len(words) > 100
+    assert words - written().keys() == set()
+
+
+def test_every_sentence_of_a_camera_has_a_translation() -> None:
+    words = set(said("say", "english", folders=[AGENT])) | set(get_args(Part))
+    words |= set(said("Finding", "_look", folders=[AGENT / "ucam_agent"]))
     assert len(words) > 100
     assert words - written().keys() == set()
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from cameras.models import Alert, Camera
+from cameras.room.spoken import words_of
 from storage import today
 from storage.today import Day
 
@@ -76,7 +77,7 @@ def clock_words(camera: Camera) -> tuple[str, str]:
         return "off", ""
     part = status_of(camera).get("parts", {}).get("clock", {})
     if part.get("state") in TROUBLED_CLOCK:
-        return "trouble", str(part.get("words") or "not known to be right")
+        return "trouble", words_of(part) or "not known to be right"
     offset = status_of(camera).get("clock_offset_ms")
     return ("ok", "") if offset is None else ("ok", f"{offset:+d} ms")
 

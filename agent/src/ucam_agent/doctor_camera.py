@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ucam_protocol import MessageMalformed, Settings, decode_settings
+from ucam_sentences import say, together
 
 from . import camera
 from .camera import Board
@@ -23,23 +24,24 @@ def camera_words(config: Config, board: Board) -> Said:
         return False, settings
     found = board.discover()
     microphones = ", ".join(one.device for one in found.microphones)
-    words = f"On the device itself: {found.words()} Microphones: {microphones or 'none'}."
+    heard = say("Microphones: {names}.", names=microphones) if microphones else say("No microphone was found.")
+    words = together(say("On the device itself:"), found.words(), heard)
     try:
         wanted = camera.chosen(settings, found)
         if camera.live(wanted, board, found) is None:
             camera.footage(wanted, board)
     except AgentError as error:
         return False, error.message
-    return True, f"The settings ask for {wanted.redacted.source!r}. {words}"
+    return True, together(say("The settings ask for {source}.", source=repr(wanted.redacted.source)), words)
 
 
 def encoder_words(config: Config, board: Board) -> Said:
     """Which encoder these settings get on this board."""
     if not board.encoders:
-        return False, "No H.264 encoder is installed. Install one: sudo apt install gstreamer1.0-plugins-ugly"
+        return False, say("No H.264 encoder is installed. Install one: sudo apt install gstreamer1.0-plugins-ugly")
     settings = _settings(config.state)
     encoder = board.encoder(Settings() if isinstance(settings, str) else settings)
-    return not encoder.words, f"{encoder.factory} encodes. {encoder.words}".strip()
+    return not encoder.words, together(say("{encoder} encodes.", encoder=encoder.factory), encoder.words)
 
 
 def _settings(state: State) -> Settings | str:
@@ -49,6 +51,8 @@ def _settings(state: State) -> Settings | str:
     except FileNotFoundError:
         return Settings()
     except OSError as error:
-        return f"{state.settings} cannot be read ({error.strerror}). Run as the agent's user."
+        return say(
+            "{file} cannot be read ({reason}). Run as the agent's user.", file=state.settings, reason=error.strerror
+        )
     except MessageMalformed as error:
-        return f"{state.settings} cannot be used. {error.message}"
+        return together(say("{file} cannot be used.", file=state.settings), error.message)
