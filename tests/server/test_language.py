@@ -14,14 +14,19 @@ from typing import get_args
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils.translation import gettext as django_gettext
+from django.utils.translation import override
 from ucam_protocol import Chat, Error, Part
 
 import accounts
 import cameras
 import storage
 from accounts.errors import UcamError
+from accounts.models import AuditEntry
+from storage.models import Installation
 from tests.conftest import Cast
 from tests.room.peers import Peer, url_origin
+from ucam import names
 
 WORDS = re.compile(r'{%\s*translate "([^"]+)"')
 ENTRY = re.compile(r'^msgid "(.+)"\nmsgstr "(.*)"$', re.MULTILINE)
@@ -92,6 +97,64 @@ def test_what_is_filled_in_has_its_place_in_both_languages() -> None:
 
 def places(text: str) -> list[str]:
     return sorted(re.findall(r"\{\w+\}|%\(\w+\)s", text))
+
+
+def test_every_word_of_the_administration_has_a_translation() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in (TEMPLATES / "admin").rglob("*.html")]
+    words = {word for text in texts for word in WORDS.findall(text)}
+    words |= {VALUE.sub(r"%(\1)s", word) for text in texts for word in BLOCK.findall(text)}
+    words |= set(said("gettext", "gettext_lazy", "gettext_noop", folders=[*SERVER, settings.BASE_DIR / "ucam"]))
+    assert len(words) > 150
+    assert words - written().keys() == set()
+
+
+def test_every_name_of_a_model_that_the_administration_shows_has_a_translation() -> None:
+    assert len(names.words()) > 150
+    with override("de"):
+        missing = {word for word in names.words() - written().keys() if django_gettext(word) == word}
+    assert missing == set()
+
+
+def test_no_page_of_the_administration_says_anything_past_the_catalogue() -> None:
+    pages = sorted((TEMPLATES / "admin").rglob("*.html"))
+    assert {page.name: found for page in pages if (found := PLAIN.findall(page.read_text(encoding="utf-8")))} == {}
+
+
+def text_of(html: str) -> set[str]:
+    """What stands between the tags of the page's content, without values."""
+    content = re.sub(r"<(script|style|option)\b.*?</\1>", "", html, flags=re.DOTALL)
+    return {piece.strip() for piece in re.findall(r">([^<>]+)<", content) if piece.strip()}
+
+
+def capital_too(words: set[str]) -> set[str]:
+    """As Django begins a heading."""
+    return words | {word[:1].upper() + word[1:] for word in words}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "cameras/camera/", "cameras/camera/add/", "cameras/camera/figures/", "cameras/location/", "accounts/user/",
+        "accounts/user/add/", "cameras/alert/", "accounts/session/", "accounts/auditentry/", "storage/gap/",
+        "storage/total/", "storage/hold/", "storage/installation/", "cameras/message/", "storage/spoolreport/",
+    ],
+)  # fmt: skip
+def test_an_administration_page_in_german_has_no_english_of_ours(cast: Cast, path: str) -> None:
+    Installation.objects.get_or_create(pk=1)
+    client = Client(headers={"accept-language": "de"})
+    client.force_login(cast.alice, backend="sesame.backends.ModelBackend")
+    answer = client.get(f"/admin/{path}")
+    assert answer.status_code == 200
+    english, german = (capital_too(words) for words in ({*written(), *names.words()}, set(written().values())))
+    assert text_of(answer.content.decode()) & (english - german) == set()
+
+
+def test_what_the_audit_trail_keeps_is_in_one_language(cast: Cast) -> None:
+    client = Client(headers={"accept-language": "de"})
+    client.force_login(cast.alice, backend="sesame.backends.ModelBackend")
+    values = {"domain": "neu.loc", "timezone": "UTC", "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    assert client.post("/admin/cameras/location/add/", values).status_code == 302
+    assert AuditEntry.objects.latest("pk").subject == "location neu.loc"
 
 
 def test_no_page_says_anything_past_the_catalogue() -> None:
