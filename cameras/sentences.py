@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -24,7 +25,7 @@ def say(english: str, **values: object) -> Said:
     return said
 
 
-def in_words(sentences: list[Sentence]) -> str:
+def in_words(sentences: Sequence[Any]) -> str:
     """The sentences in the language that is active now; what nobody translated stays English."""
     return ucam_sentences.in_words(sentences, _gettext, _shown)
 

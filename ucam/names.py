@@ -52,7 +52,7 @@ def words() -> set[str]:
     """All of that which the admin shows, in English."""
     with override("en"):
         said = {str(apps.get_app_config(name).verbose_name) for name in OWN}
-        for model in {*admin.site._registry, Membership} & set(own_models()):
+        for model in (one for one in own_models() if one is Membership or admin.site.is_registered(one)):
             said |= {str(model._meta.verbose_name), str(model._meta.verbose_name_plural)}
             for field in own_fields(model):
                 said |= {str(field.verbose_name), str(field.help_text)}

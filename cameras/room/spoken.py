@@ -21,7 +21,7 @@ def in_others(message: Message) -> dict[str, Message]:
     """The same for readers of each other language, where it holds words."""
     if not isinstance(message, Status | Hangup) and not (isinstance(message, Chat) and message.said):
         return {}
-    others = {}
+    others: dict[str, Message] = {}
     for language in OTHERS:
         with override(language):
             others[language] = in_language(message)

@@ -32,8 +32,7 @@ class Postbox:
         self.mails: list[EmailMessage] = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        parser = email.policy.default
-        self.mails.append(email.message_from_bytes(envelope.content, policy=parser))  # type: ignore[arg-type]
+        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return "250 OK"
 
     def subjects(self, whom: str) -> list[str]:

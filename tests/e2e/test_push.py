@@ -80,13 +80,21 @@ def test_a_browser_whose_push_service_is_out_of_reach_is_told_so(page: Page, sta
     assert [way["kind"] for way in ways] == ["mail"]
 
 
+def test_a_message_becomes_one_notification_that_a_later_one_replaces(page: Page, stack: Stack) -> None:
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    for title in ("Hof ist nicht verbunden", "Vorbei: Hof ist nicht verbunden"):
+        told = {"title": title, "body": "Studio", "url": f"{stack.url}/alerts/#alert-1", "tag": "alert-1"}
+        hand_over(page, stack.url, json.dumps(told))
+        until(lambda title=title: page.evaluate(TOLD) == [title], "it is the only one shown", 20)  # type: ignore[misc]
+
+
 def test_an_alert_is_shown_by_the_browser_and_a_click_opens_it(page: Page, stack: Stack, service: Receiver) -> None:
     me = Subscriber()
     body = {"kind": "push", "subscription": me.subscription(f"http://{service.host}/send/1"), "name": "Chromium"}
     stack.request("POST", "/api/notices/channels/", body, stack.access_token())
     alert = stack.manage("shell", "-v", "0", "-c", RAISED)
-    got = until(lambda: service.got and service.got[0], "the server sends it")
-    told = me.read(got)
+    got = until(lambda: service.got, "the server sends it")
+    told = me.read(got[0])
     assert told["title"] == "The disk is nearly full"
 
     page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")

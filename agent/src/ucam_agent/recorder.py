@@ -360,11 +360,9 @@ class Recorder:
             return
         self._settings, self._fallback = self._fallback, None
         self._writer.apply(self._settings)
-        self._tell_state(
-            "recorder", "degraded", together(say("The new settings gave no picture, so the old ones are back."), words)
-        )
-        hole = Hole("settings", f"New settings gave no picture. {words}")
-        self._end(lambda: self._begin(hole), gracefully=False)
+        back = say("The new settings gave no picture, so the old ones are back.")
+        self._tell_state("recorder", "degraded", together(back, words))
+        self._end(lambda: self._begin(Hole("settings", f"New settings gave no picture. {words}")), gracefully=False)
 
     # ------------------------------------------------------------ live.sock
 
