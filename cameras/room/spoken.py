@@ -19,7 +19,7 @@ M = TypeVar("M", bound=Message)
 
 def in_others(message: Message) -> dict[str, Message]:
     """The same for readers of each other language, where it holds words."""
-    if not isinstance(message, Status | Hangup) and not (isinstance(message, Chat) and message.said):
+    if not _speaks(message):
         return {}
     others: dict[str, Message] = {}
     for language in OTHERS:
@@ -30,8 +30,14 @@ def in_others(message: Message) -> dict[str, Message]:
 
 def in_english(message: M) -> M:
     """As it was said. The sentences stay with the server."""
+    if not _speaks(message):
+        return message
     with override("en"):
         return in_language(message)
+
+
+def _speaks(message: Message) -> bool:
+    return isinstance(message, Status | Hangup) or (isinstance(message, Chat) and bool(message.said))
 
 
 def in_language(message: M) -> M:
