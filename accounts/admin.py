@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.audit import record
 from accounts.models import AuditEntry, Passkey, Session, User
@@ -17,7 +18,7 @@ from accounts.trail import write
 admin.site.unregister(Group)
 admin.site.site_header = "ucam"
 admin.site.site_title = "ucam"
-admin.site.index_title = "Operator's pages"
+admin.site.index_title = gettext_lazy("Operator's pages")
 
 
 class Audited(admin.ModelAdmin):
@@ -44,7 +45,7 @@ class Audited(admin.ModelAdmin):
             return
         # Django's own list of what changed, in the words of the forms; inlines (rights) included.
         told = message if isinstance(message, list) else [str(message)]
-        kind = obj._meta.verbose_name
+        kind = obj._meta.verbose_name_raw  # the trail has one language
         record(request.user.jid, AuditEntry.Action.SETTINGS, f"{kind} {obj}", done=done, changes=told)
 
 
@@ -70,20 +71,21 @@ class UserAdmin(Audited):
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
 
-    @admin.action(description="Sign these people out everywhere")
+    @admin.action(description=gettext_lazy("Sign these people out everywhere"))
     def end_sign_ins(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Their tokens stop working at once, their open pages within seconds."""
         count = Session.objects.filter(user__in=queryset).end(timezone.now())
-        messages.success(request, f"{count} sign-ins ended.")
+        messages.success(request, gettext("{count} sign-ins ended.").format(count=count))
 
-    @admin.action(description="Show a sign-in link to hand over")
+    @admin.action(description=gettext_lazy("Show a sign-in link to hand over"))
     def show_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """For people whose mail does not arrive; one person at a time."""
         user = queryset.filter(is_active=True).first()
         if user is None or queryset.count() != 1:
-            messages.error(request, "Choose one person who may sign in.")
+            messages.error(request, gettext("Choose one person who may sign in."))
             return
-        messages.info(request, f"Link for {user}, works once, for 10 minutes: {make_link(user)}")
+        text = gettext("Link for {person}, works once, for 10 minutes: {link}")
+        messages.info(request, text.format(person=user, link=make_link(user)))
 
 
 @admin.register(Session)
@@ -106,10 +108,11 @@ class SessionAdmin(admin.ModelAdmin):
         """Ended, not deleted."""
         return False
 
-    @admin.action(description="End these sign-ins", permissions=["view"])
+    @admin.action(description=gettext_lazy("End these sign-ins"), permissions=["view"])
     def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         """Tokens stop at once, sockets within seconds."""
-        messages.success(request, f"{Session.objects.filter(pk__in=queryset).end(timezone.now())} sign-ins ended.")
+        count = Session.objects.filter(pk__in=queryset).end(timezone.now())
+        messages.success(request, gettext("{count} sign-ins ended.").format(count=count))
 
 
 @admin.register(Passkey)
@@ -144,7 +147,7 @@ class AuditEntryAdmin(admin.ModelAdmin):
     show_full_result_count = False
     actions = ("as_csv",)
 
-    @admin.action(description="Download as CSV", permissions=["view"])
+    @admin.action(description=gettext_lazy("Download as CSV"), permissions=["view"])
     def as_csv(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> HttpResponse:
         """The chosen rows, oldest first; all of them: tick "select all"."""
         answer = HttpResponse(content_type="text/csv; charset=utf-8", headers={"Cache-Control": "no-store"})

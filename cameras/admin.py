@@ -9,11 +9,13 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.admin import Audited, UserAdmin
 from cameras.enrolment.admin_page import EnrolmentPages
 from cameras.forms import CameraForm
 from cameras.models import Alert, Camera, EnrolmentCode, Location, Membership, Message
+from cameras.room.spoken import words_of
 
 
 class MembershipInline(admin.TabularInline):
@@ -43,7 +45,7 @@ class LocationAdmin(Audited):
         """The domain is part of names that devices and recordings carry."""
         return ("domain",) if obj else ()
 
-    @admin.display(description="cameras")
+    @admin.display(description=gettext_lazy("cameras"))
     def camera_count(self, location: Location) -> int:
         """How many."""
         return location.count  # type: ignore[attr-defined]
@@ -63,23 +65,27 @@ class CameraAdmin(Audited, EnrolmentPages):
     fieldsets = (
         (None, {"fields": ("location", "local", "name", "state", "status_words", "latest_at", "enrolled")}),
         (
-            "Picture",
+            gettext_lazy("Picture"),
             {
                 "fields": ("source", ("width", "height", "fps"), ("bitrate_kbit", "keyframe_ms")),
-                "description": 'An IP camera: {"kind": "rtsp", "url": "rtsp://user:password@host/path"}, and, if it '
-                'has a small stream for walls and phones, "sub": "rtsp://host/path". Passwords are not shown again.',
+                "description": gettext_lazy(
+                    'An IP camera: {"kind": "rtsp", "url": "rtsp://user:password@host/path"}, and, if it '
+                    'has a small stream for walls and phones, "sub": "rtsp://host/path". Passwords are not shown again.'
+                ),
             },
         ),
         (
-            "Sound",
+            gettext_lazy("Sound"),
             {
                 "fields": ("audio",),
-                "description": "Recording what people say needs their consent in many countries, and is a crime "
-                "without it. Ask before you switch it on, and put up a sign.",
+                "description": gettext_lazy(
+                    "Recording what people say needs their consent in many countries, and is a crime "
+                    "without it. Ask before you switch it on, and put up a sign."
+                ),
             },
         ),
         (
-            "Recording",
+            gettext_lazy("Recording"),
             {"fields": ("chunk_s", "retention_days", "max_bytes", "spool_max_bytes", "schedule", "uplink_kbit")},
         ),
     )
@@ -88,42 +94,41 @@ class CameraAdmin(Audited, EnrolmentPages):
         """The JID is what device and recordings are known by."""
         return (*self.readonly_fields, "location", "local") if obj else self.readonly_fields
 
-    @admin.display(description="JID", ordering="local")
+    @admin.display(description=gettext_lazy("JID"), ordering="local")
     def jid_text(self, camera: Camera) -> str:
         """As everybody writes it."""
         return str(camera.jid)
 
-    @admin.display(description="state")
+    @admin.display(description=gettext_lazy("state"))
     def state(self, camera: Camera) -> str:
         """In words."""
         if camera.online:
-            return "in the room"
+            return gettext("in the room")
         if camera.disconnected_at:
-            return f"offline since {timezone.localtime(camera.disconnected_at):%Y-%m-%d %H:%M} UTC"
-        return "never seen"
+            since = f"{timezone.localtime(camera.disconnected_at):%Y-%m-%d %H:%M} UTC"
+            return gettext("offline since {time}").format(time=since)
+        return gettext("never seen")
 
-    @admin.display(description="what it says of itself")
+    @admin.display(description=gettext_lazy("what it says of itself"))
     def status_words(self, camera: Camera) -> str:
         """The parts in words."""
         parts = (camera.status or {}).get("parts", {})
-        return (
-            "; ".join(f"{part}: {state.get('words') or state['state']}" for part, state in parts.items())
-            or "nothing yet"
-        )
+        told = (f"{gettext(part)}: {words_of(state) or state['state']}" for part, state in parts.items())
+        return "; ".join(told) or gettext("nothing yet")
 
-    @admin.display(description="enrolled", boolean=True)
+    @admin.display(description=gettext_lazy("enrolled"), boolean=True)
     def enrolled(self, camera: Camera) -> bool:
         """Whether a device holds a token for it."""
         return camera.tokens.filter(revoked_at=None).exists()
 
-    @admin.action(description="New enrolment codes, as text")
+    @admin.action(description=gettext_lazy("New enrolment codes, as text"))
     def new_code(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
         """Older codes that nobody used stop working."""
         for camera in queryset.select_related("location"):
             self._show_code(request, camera)
 
     def _show_code(self, request: HttpRequest, camera: Camera) -> None:
-        text = "Enrolment code of {}, works once, for a day: {}"
+        text = gettext("Enrolment code of {}, works once, for a day: {}")
         messages.info(request, format_html(text, camera.jid, EnrolmentCode.objects.issue(camera)))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_noop
 from ucam_protocol import Part, PartState, Status
+from ucam_sentences import heard
 
 from cameras.models import Alert
 from cameras.sentences import say, together
@@ -144,4 +145,4 @@ def _state(status: Status, part: Part) -> str:
 
 
 def _words(part: PartState, otherwise: str) -> str:
-    return part.words.strip() or otherwise
+    return heard(part.words.strip(), part.said) or otherwise

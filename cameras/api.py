@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -27,6 +28,8 @@ from cameras.models import Alert, Camera, Guest, Location, Message, Right
 from cameras.models.alert import instant
 from cameras.room import presence
 from cameras.room.ice import ice_servers
+from cameras.room.spoken import in_language
+from cameras.room.welcome import last_status
 
 PAGE = 50
 ABOUT_PAGE = 200
@@ -120,7 +123,7 @@ def described(camera: Camera, request: Request, watchers: dict[str, list[str]]) 
         "online": camera.online,
         "offline_since": instant(camera.disconnected_at) or None,
         "watchers": [] if user.is_guest else watchers.get(str(camera.jid), []),
-        "status": None if user.is_guest else camera.status or None,
+        "status": None if user.is_guest or (told := last_status(camera)) is None else plain(in_language(told)),
         "latest_at": instant(camera.latest_at) or None,
     }
     return facts | ({"settings": plain(camera.settings().redacted)} if Right.OPERATE in may else {})
@@ -274,8 +277,13 @@ class MessagesView(APIView):
         """Oldest first, 50 before the given number; `?camera&from&to` those that point at this camera then, 200."""
         rows = Message.objects.for_user(person(request))
         if (asked := about(request)) is not None:
-            return Response([plain(row.as_chat()) for row in rows.about(*asked).newest(ABOUT_PAGE, before(request))])
-        return Response([plain(row.as_chat()) for row in rows.newest(PAGE, before(request))])
+            return Response(_read(rows.about(*asked).newest(ABOUT_PAGE, before(request))))
+        return Response(_read(rows.newest(PAGE, before(request))))
+
+
+def _read(rows: Sequence[Message]) -> list[Any]:
+    """Messages as their reader gets them."""
+    return [plain(in_language(row.as_chat())) for row in rows]
 
 
 class EnrolView(Door):

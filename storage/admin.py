@@ -12,6 +12,7 @@ from django.db.models import Sum
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.admin import Audited
 from cameras.sentences import translated
@@ -59,7 +60,7 @@ class ChunkAdmin(ReadOnly):
     show_full_result_count = False
     ordering = ("-pk",)
 
-    @admin.display(description="size", ordering="bytes")
+    @admin.display(description=gettext_lazy("size"), ordering="bytes")
     def size(self, chunk: Chunk) -> str:
         """In words."""
         return filesizeformat(chunk.bytes)
@@ -74,12 +75,12 @@ class GapAdmin(ReadOnly):
     list_select_related = ("camera__location",)
     ordering = ("-pk",)
 
-    @admin.display(description="from")
+    @admin.display(description=gettext_lazy("from"))
     def begin(self, gap: Gap) -> datetime:
         """As an instant."""
         return instant_of(gap.from_ms)
 
-    @admin.display(description="to")
+    @admin.display(description=gettext_lazy("to"))
     def end(self, gap: Gap) -> datetime:
         """As an instant."""
         return instant_of(gap.to_ms)
@@ -92,12 +93,12 @@ class SpoolReportAdmin(ReadOnly):
     list_display = ("camera", "waits", "room", "synchronised", "offset_ms", "reported_at")
     list_select_related = ("camera__location",)
 
-    @admin.display(description="on the camera")
+    @admin.display(description=gettext_lazy("on the camera"))
     def waits(self, report: SpoolReport) -> str:
         """In words."""
         return "" if report.spool_bytes is None else filesizeformat(report.spool_bytes)
 
-    @admin.display(description="room for")
+    @admin.display(description=gettext_lazy("room for"))
     def room(self, report: SpoolReport) -> str:
         """In words."""
         return "" if report.quota_bytes is None else filesizeformat(report.quota_bytes)
@@ -114,7 +115,7 @@ class TotalList(ChangeList):
         try:
             facts = Facts.of(now)
         except StorageAway as error:
-            away = error.message
+            away = gettext(error.message)
         rows: list[Any] = list(self.result_list)
         for total in rows:
             total.fits = translated(forecast(total.camera, now, facts).words) if facts else away
@@ -131,22 +132,22 @@ class TotalAdmin(ReadOnly):
         """Ours."""
         return TotalList
 
-    @admin.display(description="stored", ordering="bytes")
+    @admin.display(description=gettext_lazy("stored"), ordering="bytes")
     def size(self, total: Total) -> str:
         """In words."""
         return filesizeformat(total.bytes)
 
-    @admin.display(description="of it on the second storage", ordering="moved_bytes")
+    @admin.display(description=gettext_lazy("of it on the second storage"), ordering="moved_bytes")
     def moved(self, total: Total) -> str:
         """In words."""
         return filesizeformat(total.moved_bytes)
 
-    @admin.display(description="hours", ordering="ms")
+    @admin.display(description=gettext_lazy("hours"), ordering="ms")
     def hours(self, total: Total) -> str:
         """Of footage."""
         return f"{total.ms / 3_600_000:.1f}"
 
-    @admin.display(description="retention")
+    @admin.display(description=gettext_lazy("retention"))
     def what_fits(self, total: Total) -> str:
         """In words."""
         return str(getattr(total, "fits", ""))
@@ -162,11 +163,12 @@ class InstallationAdmin(Audited):
     )  # fmt: skip
     readonly_fields = ("uuid", "retention_at", "marked_at", "second_storage", "second_marked_at")
 
-    @admin.display(description="second storage")
+    @admin.display(description=gettext_lazy("second storage"))
     def second_storage(self, installation: Installation) -> str:
         """Where, and how much lies there."""
         size = Total.objects.aggregate(sum=Sum("moved_bytes"))["sum"] or 0
-        return f"{settings.UCAM_SECOND_TIER or 'none (UCAM_SECOND_TIER)'}, {size / 2**30:.1f} GiB"
+        where = settings.UCAM_SECOND_TIER or gettext("none (UCAM_SECOND_TIER)")
+        return f"{where}, {size / 2**30:.1f} GiB"
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         """It is there."""
@@ -185,12 +187,12 @@ class HoldAdmin(ReadOnly):
     list_filter = ("camera",)
     list_select_related = ("camera__location",)
 
-    @admin.display(description="from")
+    @admin.display(description=gettext_lazy("from"))
     def begin(self, hold: Hold) -> datetime:
         """As an instant."""
         return instant_of(hold.from_ms)
 
-    @admin.display(description="to")
+    @admin.display(description=gettext_lazy("to"))
     def end(self, hold: Hold) -> datetime:
         """As an instant."""
         return instant_of(hold.to_ms)

@@ -4,6 +4,9 @@ The wire is JSON text frames under the subprotocol ``ucam.room.1``; docs/protoco
 tests/protocol/golden/ the examples that this module and static/js both read. Receivers ignore unknown keys; an
 unknown type is answered with an error. Addresses (ucam_jid) and a camera's settings (ucam_settings), which messages
 hold, are had from here too.
+
+Where a camera says something in words, `said` may have the same as sentences (ucam_sentences), by which the server
+tells each reader in their language; a `said` that is not the same is left out.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 from ucam_jid import PART_BYTES_MAX, Jid, JidInvalid, ProtocolError
 from ucam_jid import shown as _shown
+from ucam_sentences import Sentences, agreed
 from ucam_settings import (
     FRAGMENT_BYTES_MAX,
     HIDDEN,
@@ -128,6 +132,10 @@ class Hangup(Routed, frozen=True, kw_only=True, tag="hangup"):
     """Either way: the session is over; `reason` is a sentence for people."""
 
     reason: Annotated[str, Meta(max_length=300)] = ""
+    said: Sentences = []
+
+    def __post_init__(self) -> None:
+        _agree(self, self.reason, self.said)
 
 
 class Chat(Message, frozen=True, kw_only=True, tag="chat"):
@@ -148,6 +156,10 @@ class Chat(Message, frozen=True, kw_only=True, tag="chat"):
     kind: Literal["", "gap", "export", "hold"] = ""
     until: Instant | None = None
     cause: Annotated[str, Meta(max_length=40)] = ""
+    said: Sentences = []  # by cameras alone
+
+    def __post_init__(self) -> None:
+        _agree(self, self.text, self.said)
 
 
 class Lead(Message, frozen=True, kw_only=True, tag="lead"):
@@ -173,11 +185,15 @@ class Follow(Message, frozen=True, kw_only=True, tag="follow"):
     from_: str = msgspec.field(name="from", default="")
 
 
-class PartState(Struct, frozen=True):
-    """One part of a camera: its state and the same in words."""
+class PartState(Struct, frozen=True, omit_defaults=True):
+    """One part of a camera: its state and the same in words, which are always there."""
 
     state: Literal["ok", "starting", "degraded", "broken", "off", "unknown"]
-    words: Annotated[str, Meta(max_length=300)] = ""
+    words: Annotated[str, Meta(max_length=300)] = msgspec.field(default_factory=str)
+    said: Sentences = []
+
+    def __post_init__(self) -> None:
+        _agree(self, self.words, self.said)
 
 
 Part = Literal["camera", "encoder", "recorder", "spool", "storage", "room", "clock", "sound"]
@@ -317,6 +333,12 @@ _from_client = msgspec.json.Decoder(FromClient)
 _from_server = msgspec.json.Decoder(FromServer)
 _settings = msgspec.json.Decoder(Settings)
 _mark = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _agree(message: Struct, text: str, said: Sentences) -> None:
+    """Called for every message that was read or made: what does not hold is left out, not refused."""
+    if said and not agreed(text, said):
+        msgspec.structs.force_setattr(message, "said", [])
 
 
 def _types(union: Any) -> frozenset[str]:

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, gettext_lazy
 
 from cameras.enrolment.arrival import steps
 from cameras.enrolment.card import card_files
@@ -62,7 +63,7 @@ class EnrolmentPages(admin.ModelAdmin):
         host = urlsplit(settings.UCAM_URL)
         facts: dict[str, Any] = {
             **self.admin_site.each_context(request),
-            "title": f"Enrol {camera.jid}",
+            "title": gettext("Enrol {camera}").format(camera=camera.jid),
             "opts": self.model._meta,
             "camera": camera,
             "address": page_address(camera),
@@ -89,11 +90,11 @@ class EnrolmentPages(admin.ModelAdmin):
             return super().response_add(request, obj, post_url_continue)
         return self.enrol_page(request, obj, EnrolmentCode.objects.issue(obj))
 
-    @admin.action(description="Enrol: new code, card, QR code", permissions=["change"])
+    @admin.action(description=gettext_lazy("Enrol: new code, card, QR code"), permissions=["change"])
     def enrol(self, request: HttpRequest, queryset: QuerySet[Camera]) -> HttpResponse | None:
         """The page of one camera."""
         chosen = queryset.first()
         if chosen is None or queryset.count() != 1:
-            messages.error(request, "Choose one camera: each has a code of its own.")
+            messages.error(request, gettext("Choose one camera: each has a code of its own."))
             return None
         return HttpResponseRedirect(page_address(chosen))

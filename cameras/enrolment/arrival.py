@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, TypedDict
 
+from django.utils.translation import gettext
+
 from cameras.models import Camera
+from cameras.room.spoken import words_of
 
 State = Literal["waiting", "ok", "trouble"]
 STATES: dict[str, State] = {"ok": "ok", "degraded": "trouble", "broken": "trouble"}
@@ -24,13 +27,20 @@ def steps(camera: Camera) -> list[Step]:
     """From the used code to the first picture; what was before the newest enrolment does not count."""
     token = camera.tokens.filter(revoked_at=None).order_by("-created_at").first()
     since = token.created_at if token else None
+    stored, nothing = _stored(camera, since), gettext("Nothing yet.")
     return [
-        _step("enrolled", "Enrolled", since is not None, "The code was used.", "Nobody has used the code yet."),
-        _part(camera, since, "camera", "Camera found"),
-        _part(camera, since, "encoder", "Encoder"),
-        _part(camera, since, "clock", "Clock"),
-        _step("fragment", "First seconds stored", _stored(camera, since), "Storage has footage.", "Nothing yet."),
-        _step("picture", "First picture", _stored(camera, since), "There is a picture.", "Nothing yet."),
+        _step(
+            "enrolled",
+            gettext("Enrolled"),
+            since is not None,
+            gettext("The code was used."),
+            gettext("Nobody has used the code yet."),
+        ),
+        _part(camera, since, "camera", gettext("Camera found")),
+        _part(camera, since, "encoder", gettext("Encoder")),
+        _part(camera, since, "clock", gettext("Clock")),
+        _step("fragment", gettext("First seconds stored"), stored, gettext("Storage has footage."), nothing),
+        _step("picture", gettext("First picture"), stored, gettext("There is a picture."), nothing),
     ]
 
 
@@ -43,9 +53,9 @@ def _part(camera: Camera, since: datetime | None, part: str, title: str) -> Step
     fresh = since is not None and camera.status_at is not None and camera.status_at >= since
     told = (camera.status or {}).get("parts", {}).get(part) if fresh else None
     if not told:
-        return _step(part, title, False, "", "It has not said anything of this yet.")
+        return _step(part, title, False, "", gettext("It has not said anything of this yet."))
     state = STATES.get(told.get("state", ""), "waiting")
-    words = told.get("words") or ("Works." if state == "ok" else "Not yet.")
+    words = words_of(told) or (gettext("Works.") if state == "ok" else gettext("Not yet."))
     return {"step": part, "title": title, "state": state, "words": words}
 
 

@@ -55,6 +55,7 @@ class Message(models.Model):
     kind = models.CharField(max_length=10, blank=True)  # empty: somebody said it; else what happened
     until = models.DateTimeField(null=True, blank=True)
     cause = models.CharField(max_length=40, blank=True)
+    said = models.JSONField(default=list, editable=False)  # a camera's text as sentences (ucam_sentences)
 
     objects = MessageQuerySet.as_manager()
 
@@ -81,4 +82,5 @@ class Message(models.Model):
             kind=cast(Literal["", "gap", "export", "hold"], self.kind),
             until=instant(self.until) or None,
             cause=self.cause,
+            said=self.said,
         )

@@ -15,13 +15,13 @@ from ucam_protocol import Message, SettingsChanged
 
 from cameras.room.audience import Audience
 from cameras.room.line import ALL, AWAY, told
+from cameras.room.spoken import OTHERS
 
 if TYPE_CHECKING:
     from cameras.models import Alert, Camera
 
 log = logging.getLogger(__name__)
 WITHIN_S = 2.0
-OTHERS = [code for code, _ in settings.LANGUAGES if code != "en"]
 _reached = True
 
 

@@ -142,6 +142,7 @@ def _store(
             camera=about,
             at=_instant(chat.at),
             sent_at=datetime.now(UTC),
+            said=msgspec.to_builtins(chat.said) if sender.kind == "camera" else [],
         )
         row.locations.set(places)
     return row.as_chat()

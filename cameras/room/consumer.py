@@ -50,6 +50,7 @@ from cameras.room.line import AWAY
 from cameras.room.relay import by_camera
 from cameras.room.room import SERVER_AGAIN, Room, say_away
 from cameras.room.roster import Member
+from cameras.room.spoken import in_language
 from cameras.room.standing import Standing
 from cameras.room.status import StatusBook
 
@@ -317,6 +318,8 @@ class RoomConsumer:
     async def _welcome_person(self, room: Room) -> None:
         member = self.member
         messages, statuses, cameras = await asked.welcomes.ask(member.subject)
+        with override(self.language):
+            messages, statuses = [in_language(one) for one in messages], [in_language(one) for one in statuses]
         look = await room.look()
         self.knows = look.newest
         watching = {} if member.guest else by_camera(look.sessions)  # addresses of people

@@ -22,6 +22,7 @@ from ucam_protocol import Message, encode
 
 from cameras.room.audience import Audience
 from cameras.room.roster import PREFIX
+from cameras.room.spoken import in_english, in_others
 
 log = logging.getLogger(__name__)
 ALL = PREFIX + "line"
@@ -43,10 +44,15 @@ class Tell(msgspec.Struct, frozen=True, tag="tell"):
 
 
 class Send(msgspec.Struct, frozen=True, tag="send"):
-    """A frame for one connection (full JID)."""
+    """A frame for one connection (full JID); `others` as above."""
 
     frame: str
     to: str
+    others: dict[str, str] = {}
+
+    def frame_in(self, language: str) -> str:
+        """The frame for a reader of this language."""
+        return self.others.get(language, self.frame)
 
 
 class Replaced(msgspec.Struct, frozen=True, tag="replaced"):
@@ -70,7 +76,11 @@ _decode = msgspec.msgpack.Decoder(Said).decode
 
 def told(audience: Audience, message: Message, others: Mapping[str, Message] | None = None) -> bytes:
     """A message for an audience as it goes over the line `ALL`."""
-    return _encode(Tell(encode(message), audience, {code: encode(one) for code, one in (others or {}).items()}))
+    return _encode(Tell(encode(in_english(message)), audience, _frames(others or in_others(message))))
+
+
+def _frames(others: Mapping[str, Message]) -> dict[str, str]:
+    return {language: encode(message) for language, message in others.items()}
 
 
 def line_of(process: str) -> str:
@@ -163,7 +173,8 @@ class Line:
 
     async def send(self, process: str, to: str, message: Message) -> bool:
         """Say something to one connection; False when its process does not hear."""
-        return bool(await self._redis.publish(line_of(process), _encode(Send(encode(message), to))))
+        sent = Send(encode(in_english(message)), to, _frames(in_others(message)))
+        return bool(await self._redis.publish(line_of(process), _encode(sent)))
 
     async def replace(self, process: str, to: str) -> None:
         """Tell a connection that it is replaced."""

@@ -12,8 +12,10 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from redis.asyncio import BlockingConnectionPool, Redis
 from ucam_protocol import Answer, Call, Hangup, Message, Offer, Offline, Online, Routed, Watching
+from ucam_sentences import Sentences
 
 from cameras.room.audience import Audience, who_sees
 from cameras.room.errors import CameraOffline, SessionUnknown
@@ -26,7 +28,10 @@ log = logging.getLogger(__name__)
 CONNECTIONS, QUEUE_S = 20, 20
 PEERS_AT_ONCE = 1000  # are shown the same look at the roster
 SERVER_AGAIN, REPLACED = 4503, 4409  # close codes: come in anew, a newer connection has taken the place
-GONE = {"person": "The viewer has left.", "camera": "The camera is not connected any more."}
+GONE = {
+    "person": gettext_noop("The viewer has left."),
+    "camera": gettext_noop("The camera is not connected any more."),
+}
 
 
 _said_away_at = float("-inf")
@@ -115,7 +120,11 @@ class Room:
             for seat in [seat for seat in self.seats.values() if said.audience.includes(seat.member)]:
                 await seat.hear(said.frame_in(seat.language), said.comer)
         elif isinstance(said, Send | Replaced) and (seat_of_one := self.seats.get(said.to)) is not None:
-            await (seat_of_one.hear(said.frame) if isinstance(said, Send) else seat_of_one.leave_with(REPLACED))
+            await (
+                seat_of_one.hear(said.frame_in(seat_of_one.language))
+                if isinstance(said, Send)
+                else seat_of_one.leave_with(REPLACED)
+            )
 
     # ------------------------------------------------------------ coming and going
 
@@ -198,9 +207,9 @@ class Room:
     async def hang_up_by(self, sender: Member, message: Hangup) -> None:
         """One end has had enough; raises SessionUnknown when it is no end of that session."""
         session = await self.relay.of_end(message.session, sender.jid)
-        await self.hang_up(session, message.reason, by=sender.jid)
+        await self.hang_up(session, message.reason, by=sender.jid, said=message.said)
 
-    async def hang_up(self, session: Session, reason: str, *, by: str = "") -> None:
+    async def hang_up(self, session: Session, reason: str, *, by: str = "", said: Sentences | None = None) -> None:
         """End a session and tell its ends, but for the one that did it."""
         if not await self.relay.close(session):
             return
@@ -208,7 +217,8 @@ class Room:
             if jid != by:
                 sender, _ = session.other_end(jid)
                 _, process = session.other_end(sender)
-                await self.send(process, jid, Hangup(session=session.id, from_=sender, to=jid, reason=reason))
+                over = Hangup(session=session.id, from_=sender, to=jid, reason=reason, said=said or [])
+                await self.send(process, jid, over)
         await self._tell_watching(session)
 
     async def _tell_watching(self, session: Session) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils.translation import gettext_noop
 from ucam_protocol import Offline, Online
 
 from cameras.room import presence, standing
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 3.0
 DEAF_S = 3 * PROCESS_LIFE_S  # a process says something to itself every EVERY_S
 NOT_SIGNED_IN = 4401
-RIGHT_GONE = "You may not watch this camera any more."
+RIGHT_GONE = gettext_noop("You may not watch this camera any more.")
 _tasks: WeakKeyDictionary[Room, list[asyncio.Task[None]]] = WeakKeyDictionary()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Literal
 
@@ -11,15 +10,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.axe import serious
 from tests.e2e.conftest import sign_in
-from tests.e2e.stack import Stack, until
+from tests.e2e.stack import Stack
 
 WITHIN_MS = 60_000
 RAISED = (
     "from cameras.models import Alert, Location;"
     "Alert.objects.raise_('x', 'critical', 'The disk is nearly full', location=Location.objects.get())"
 )
-SHOWN = """async (titles) => JSON.stringify(titles) === JSON.stringify(
-  (await (await navigator.serviceWorker.ready).getNotifications()).map(({title}) => title))"""
 
 
 @pytest.fixture(scope="module")
@@ -149,27 +146,3 @@ def test_pages_and_errors_speak_german_and_the_person_is_written_to_in_it(page: 
     page.locator(".rail .me summary").click()
     with page.expect_navigation():
         page.locator(".rail [data-do=language]").select_option("en")
-
-
-def test_a_push_message_becomes_one_notification_that_a_later_one_replaces(page: Page, stack: Stack) -> None:
-    """What a push service would hand over is handed over by the browser's own tools: no such service is reachable."""
-    page.goto("/alerts/")
-    page.context.grant_permissions(["notifications"], origin=stack.url)
-    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
-    tools = page.context.new_cdp_session(page)
-    known: list[str] = []
-    tools.on(
-        "ServiceWorker.workerRegistrationUpdated",
-        lambda told: known.extend(one["registrationId"] for one in told["registrations"]),
-    )
-    tools.send("ServiceWorker.enable")
-    # What the browser tells arrives only while it is spoken to.
-    registration = until(lambda: page.evaluate("() => true") and known and known[0], "the worker is known", 20)
-    for title in ("Hof ist nicht verbunden", "Vorbei: Hof ist nicht verbunden"):
-        told = {"title": title, "body": "Studio", "url": f"{stack.url}/alerts/#alert-1", "tag": "alert-1"}
-        tools.send(
-            "ServiceWorker.deliverPushMessage",
-            {"origin": stack.url, "registrationId": str(registration), "data": json.dumps(told)},
-        )
-        page.wait_for_function(SHOWN, arg=[title], timeout=20_000)
-    tools.detach()

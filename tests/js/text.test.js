@@ -12,8 +12,8 @@ const TWO = new RegExp(String.raw`(?<![\w.$])count\([^']*?,\s*${LITERAL},\s*${LI
 const SENTENCE = new RegExp(String.raw`(?<!t\(\s*)(?:'|\`)([A-Z][a-zé’]+ [a-z’]+[^'\`]*)(?:'|\`)`, 'g');
 /** Words behind a value in a template: "`${length} stored`"; units and CSS are no words. */
 const BEHIND = /`(?:[^`$]|\$\{[^{}]*\})*\$\{[^{}]*\} (?!min\b|kbit)[a-z]{3,}[^`]*`/g;
-/** English by intent: the wire's own refusals, which go to the console; pages of the administration. */
-const ENGLISH = ['protocol.js', 'text.js', 'sw.js', 'sw/', 'lang/', 'admin/'];
+/** English by intent: the wire's own refusals, which go to the console. */
+const ENGLISH = ['protocol.js', 'text.js', 'sw.js', 'sw/', 'lang/'];
 
 const files = readdirSync(ROOT, { recursive: true }).map(String).filter((name) => name.endsWith('.js'));
 const source = (/** @type {string} */ name) => readFileSync(new URL(name, ROOT), 'utf8').replace(/^\s*(?:\/\/|\*|\/\*\*).*$/gm, '').replace(/\/\*\*.*?\*\//g, '');

@@ -68,3 +68,21 @@ def test_a_clients_own_word_for_from_survives_reading_so_that_the_server_must_ov
     forged = wire.decode_from_client('{"type": "chat", "text": "hi", "from": "alice@example.com"}')
     assert isinstance(forged, wire.Chat)
     assert forged.from_ == "alice@example.com"
+
+
+def test_sentences_that_say_something_else_than_the_words_are_left_out() -> None:
+    honest = wire.PartState("ok", "2 days left.", [("{n} days left.", {"n": "2"})])
+    lying = wire.PartState("ok", "2 days left.", [("{n} years left.", {"n": "2"})])
+    assert (len(honest.said), lying.said) == (1, [])
+
+
+def test_a_value_has_one_place_so_that_a_small_frame_is_a_small_text() -> None:
+    assert wire.PartState("ok", "aa", [("{n}{n}", {"n": "a"})]).said == []
+
+
+@pytest.mark.parametrize(
+    "said", [[["", {}]], [["x" * 401, {}]], [["{a}", {"a": 1}]], [["{a}", {"a": [["{b}", {"b": [["c", {}]]}]]}]]]
+)
+def test_sentences_of_another_shape_are_refused(said: list[Any]) -> None:
+    with pytest.raises(wire.MessageMalformed):
+        wire.decode_from_client(json.dumps({"type": "chat", "text": "c", "said": said}))

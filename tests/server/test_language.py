@@ -7,20 +7,26 @@ import gettext
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from ucam_protocol import Chat, Error
+from django.utils.translation import gettext as django_gettext
+from django.utils.translation import override
+from ucam_protocol import Chat, Error, Part
 
 import accounts
 import cameras
 import storage
 from accounts.errors import UcamError
+from accounts.models import AuditEntry
+from storage.models import Installation
 from tests.conftest import Cast
 from tests.room.peers import Peer, url_origin
+from ucam import names
 
 WORDS = re.compile(r'{%\s*translate "([^"]+)"')
 ENTRY = re.compile(r'^msgid "(.+)"\nmsgstr "(.*)"$', re.MULTILINE)
@@ -37,14 +43,20 @@ def written() -> dict[str, str]:
     return {english.replace('\\"', '"'): german.replace('\\"', '"') for english, german in pairs}
 
 
-def said(*names: str) -> Iterator[str]:
-    """First arguments of all calls of these functions on the server."""
-    files = [file for package in (accounts, cameras, storage) for file in Path(package.__path__[0]).rglob("*.py")]
+SERVER = [Path(package.__path__[0]) for package in (accounts, cameras, storage)]
+AGENT = settings.BASE_DIR / "agent" / "src"
+
+
+def said(*names: str, folders: Sequence[Path] = SERVER) -> Iterator[str]:
+    """First arguments of all calls of these functions; of "a if so else b" both."""
+    files = [file for folder in folders for file in folder.rglob("*.py")]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     for call in (node for node in nodes if isinstance(node, ast.Call) and node.args):
-        named, first = isinstance(call.func, ast.Name) and call.func.id in names, call.args[0]
-        if named and isinstance(first, ast.Constant):
-            yield str(first.value)
+        if isinstance(call.func, ast.Name) and call.func.id in names:
+            first = call.args[0]
+            for one in (first.body, first.orelse) if isinstance(first, ast.IfExp) else (first,):
+                if isinstance(one, ast.Constant):
+                    yield str(one.value)
 
 
 def errors(root: type[UcamError] = UcamError) -> Iterator[type[UcamError]]:
@@ -71,6 +83,13 @@ def test_every_word_of_mails_pushes_and_alerts_has_a_translation() -> None:
     assert words - written().keys() == set()
 
 
+def test_every_sentence_of_a_camera_has_a_translation() -> None:
+    words = set(said("say", "english", folders=[AGENT])) | set(get_args(Part))
+    words |= set(said("Finding", "_look", folders=[AGENT / "ucam_agent"]))
+    assert len(words) > 100
+    assert words - written().keys() == set()
+
+
 def test_what_is_filled_in_has_its_place_in_both_languages() -> None:
     unlike = {english for english, german in written().items() if places(english) != places(german)}
     assert unlike == set()
@@ -78,6 +97,64 @@ def test_what_is_filled_in_has_its_place_in_both_languages() -> None:
 
 def places(text: str) -> list[str]:
     return sorted(re.findall(r"\{\w+\}|%\(\w+\)s", text))
+
+
+def test_every_word_of_the_administration_has_a_translation() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in (TEMPLATES / "admin").rglob("*.html")]
+    words = {word for text in texts for word in WORDS.findall(text)}
+    words |= {VALUE.sub(r"%(\1)s", word) for text in texts for word in BLOCK.findall(text)}
+    words |= set(said("gettext", "gettext_lazy", "gettext_noop", folders=[*SERVER, settings.BASE_DIR / "ucam"]))
+    assert len(words) > 150
+    assert words - written().keys() == set()
+
+
+def test_every_name_of_a_model_that_the_administration_shows_has_a_translation() -> None:
+    assert len(names.words()) > 150
+    with override("de"):
+        missing = {word for word in names.words() - written().keys() if django_gettext(word) == word}
+    assert missing == set()
+
+
+def test_no_page_of_the_administration_says_anything_past_the_catalogue() -> None:
+    pages = sorted((TEMPLATES / "admin").rglob("*.html"))
+    assert {page.name: found for page in pages if (found := PLAIN.findall(page.read_text(encoding="utf-8")))} == {}
+
+
+def text_of(html: str) -> set[str]:
+    """What stands between the tags of the page's content, without values."""
+    content = re.sub(r"<(script|style|option)\b.*?</\1>", "", html, flags=re.DOTALL)
+    return {piece.strip() for piece in re.findall(r">([^<>]+)<", content) if piece.strip()}
+
+
+def capital_too(words: set[str]) -> set[str]:
+    """As Django begins a heading."""
+    return words | {word[:1].upper() + word[1:] for word in words}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "cameras/camera/", "cameras/camera/add/", "cameras/camera/figures/", "cameras/location/", "accounts/user/",
+        "accounts/user/add/", "cameras/alert/", "accounts/session/", "accounts/auditentry/", "storage/gap/",
+        "storage/total/", "storage/hold/", "storage/installation/", "cameras/message/", "storage/spoolreport/",
+    ],
+)  # fmt: skip
+def test_an_administration_page_in_german_has_no_english_of_ours(cast: Cast, path: str) -> None:
+    Installation.objects.get_or_create(pk=1)
+    client = Client(headers={"accept-language": "de"})
+    client.force_login(cast.alice, backend="sesame.backends.ModelBackend")
+    answer = client.get(f"/admin/{path}")
+    assert answer.status_code == 200
+    english, german = (capital_too(words) for words in ({*written(), *names.words()}, set(written().values())))
+    assert text_of(answer.content.decode()) & (english - german) == set()
+
+
+def test_what_the_audit_trail_keeps_is_in_one_language(cast: Cast) -> None:
+    client = Client(headers={"accept-language": "de"})
+    client.force_login(cast.alice, backend="sesame.backends.ModelBackend")
+    values = {"domain": "neu.loc", "timezone": "UTC", "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    assert client.post("/admin/cameras/location/add/", values).status_code == 302
+    assert AuditEntry.objects.latest("pk").subject == "location neu.loc"
 
 
 def test_no_page_says_anything_past_the_catalogue() -> None:

@@ -61,12 +61,12 @@ def page(
 
 
 def shot(page: Page, name: str) -> None:
-    """Desk and phone, by day and by night."""
+    """Desk, tablet and phone, by day and by night."""
     if not SHOTS:
         return
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
-        for width, device in ((1280, "desk"), (390, "phone")):
+        for width, device in ((1440, "desk"), (800, "tablet"), (390, "phone")):
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_timeout(300)
             page.screenshot(path=f"{SHOTS}/{name}-{device}-{scheme}.png", full_page=True)
@@ -91,7 +91,9 @@ def test_the_troubled_cameras_are_found_and_the_figures_are_drawn(page: Page) ->
     shot(page, "figures")
 
 
-def test_every_page_fits_a_phone(page: Page) -> None:
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_page_fits_a_phone_in_every_language(page: Page, live_server: LiveServer, language: str) -> None:
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
     camera, away = Camera.objects.get(local="cam001"), Camera.objects.get(local="cam003")
     place, bob = camera.location, User.objects.get(email="bob@example.com")
     for path in (
@@ -105,4 +107,5 @@ def test_every_page_fits_a_phone(page: Page) -> None:
         page.set_viewport_size({"width": 390, "height": 900})
         page.goto(f"/admin/{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
-        shot(page, path.strip("/").replace("/", "-") or "index")
+        assert page.locator("html").get_attribute("lang") == language
+        shot(page, f"{language}-{path.strip('/').replace('/', '-') or 'index'}")

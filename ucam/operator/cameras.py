@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from cameras.admin import CameraAdmin
 from cameras.models import Camera
@@ -51,7 +52,7 @@ class OperatorCameras(CameraActions, CameraAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Not "Select camera to change": most look only."""
-        return super().changelist_view(request, {"title": "Cameras", **(extra_context or {})})
+        return super().changelist_view(request, {"title": gettext("Cameras"), **(extra_context or {})})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Ours."""
@@ -66,49 +67,52 @@ class OperatorCameras(CameraActions, CameraAdmin):
             *super().get_urls(),
         ]
 
-    @admin.display(description="condition")
+    @admin.display(description=gettext_lazy("condition"))
     def condition(self, camera: Camera) -> SafeString:
         """Its alerts, each a way to what to do; else how it is."""
         alerts = camera.facts.alerts  # type: ignore[attr-defined]
         if alerts:
             lines = (
-                (alert.level, reverse("admin:cameras_alert_change", args=[alert.pk]), alert.title) for alert in alerts
+                (alert.level, reverse("admin:cameras_alert_change", args=[alert.pk]), alert.words()[0])
+                for alert in alerts
             )
             return format_html_join("", '<a class="mark mark--{}" href="{}">{}</a> ', lines)
         if not camera.has_token:  # type: ignore[attr-defined]
-            return format_html(
-                '<a href="{}">not enrolled yet</a>', reverse("admin:cameras_camera_enrol", args=[camera.pk])
-            )
+            address = reverse("admin:cameras_camera_enrol", args=[camera.pk])
+            return format_html('<a href="{}">{}</a>', address, gettext("not enrolled yet"))
         if not camera.online:
             return format_html(MARK, "warning", self.state(camera))
         recording = facts.status_of(camera).get("recording")
-        return format_html(MARK, *(("ok", "records") if recording else ("off", "connected, not recording")))
+        return format_html(
+            MARK, *(("ok", gettext("records")) if recording else ("off", gettext("connected, not recording")))
+        )
 
-    @admin.display(description="today")
+    @admin.display(description=gettext_lazy("today"))
     def today(self, camera: Camera) -> SafeString:
         """How much of the day is there."""
         day = camera.facts.day  # type: ignore[attr-defined]
         if not day.missing:
             return format_html(MARK, "ok", f"{day.percent} %")
-        words = f"{day.percent} %, {facts.duration(timedelta(milliseconds=day.missing))} missing"
+        missing = facts.duration(timedelta(milliseconds=day.missing))
+        words = f"{day.percent} %, " + gettext("{length} missing").format(length=missing)
         return format_html(MARK, "warning", words)
 
-    @admin.display(description="stored until", ordering="latest_at")
+    @admin.display(description=gettext_lazy("stored until"), ordering="latest_at")
     def stored(self, camera: Camera) -> SafeString:
         """How old the newest stored picture is."""
         return _marked(facts.stored_words(camera, timezone.now()))
 
-    @admin.display(description="on the camera")
+    @admin.display(description=gettext_lazy("on the camera"))
     def spool(self, camera: Camera) -> SafeString:
         """What waits there."""
         return _marked(facts.spool_words(camera))
 
-    @admin.display(description="clock")
+    @admin.display(description=gettext_lazy("clock"))
     def clock(self, camera: Camera) -> SafeString:
         """Against the server's."""
         return _marked(facts.clock_words(camera))
 
-    @admin.display(description="agent")
+    @admin.display(description=gettext_lazy("agent"))
     def version(self, camera: Camera) -> str:
         """As it said last."""
         return str(facts.status_of(camera).get("version", ""))

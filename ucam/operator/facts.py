@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from cameras.models import Alert, Camera
+from cameras.room.spoken import words_of
 from storage import today
 from storage.today import Day
 
@@ -44,7 +46,7 @@ def attach(cameras: Sequence[Camera], now: datetime) -> None:
 def duration(span: timedelta) -> str:
     """In words: 12 s, 5 min, 3 h, 4 days."""
     seconds = max(int(span.total_seconds()), 0)
-    for least, unit, name in ((172_800, 86_400, "days"), (7200, 3600, "h"), (120, 60, "min")):
+    for least, unit, name in ((172_800, 86_400, gettext("days")), (7200, 3600, "h"), (120, 60, "min")):
         if seconds >= least:
             return f"{seconds // unit} {name}"
     return f"{seconds} s"
@@ -76,7 +78,7 @@ def clock_words(camera: Camera) -> tuple[str, str]:
         return "off", ""
     part = status_of(camera).get("parts", {}).get("clock", {})
     if part.get("state") in TROUBLED_CLOCK:
-        return "trouble", str(part.get("words") or "not known to be right")
+        return "trouble", words_of(part) or gettext("not known to be right")
     offset = status_of(camera).get("clock_offset_ms")
     return ("ok", "") if offset is None else ("ok", f"{offset:+d} ms")
 
@@ -88,18 +90,18 @@ def spool_words(camera: Camera) -> tuple[str, str]:
     status = status_of(camera)
     waiting, holds_s = status.get("spool_unshipped_bytes", 0), status.get("spool_holds_s")
     storage = status.get("parts", {}).get("storage", {}).get("state")
-    words = f"{size(waiting)} waiting" if waiting else "nothing waits"
+    words = gettext("{size} waiting").format(size=size(waiting)) if waiting else gettext("nothing waits")
     if holds_s is not None and storage in ("degraded", "broken"):
-        words += f", room for {duration(timedelta(seconds=holds_s))}"
+        words += ", " + gettext("room for {length}").format(length=duration(timedelta(seconds=holds_s)))
     return ("trouble" if storage == "broken" else "ok"), words
 
 
 def stored_words(camera: Camera, now: datetime) -> tuple[str, str]:
     """(ok, off or trouble, words): how old the newest stored picture is."""
     if camera.latest_at is None:
-        return "trouble", "nothing yet"
+        return "trouble", gettext("nothing yet")
     age = now - camera.latest_at
     if age < STILL_FRESH:
-        return "ok", "now"
+        return "ok", gettext("now")
     off = camera.online and not status_of(camera).get("recording") and not camera.facts.alerts  # type: ignore[attr-defined]
-    return ("off" if off else "trouble"), f"{duration(age)} ago"
+    return ("off" if off else "trouble"), gettext("{length} ago").format(length=duration(age))

@@ -12,7 +12,9 @@ from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext
 
+from accounts.answers import said
 from cameras.models import Alert, Camera
 from storage.disk import reserve
 from storage.errors import StorageAway
@@ -35,7 +37,7 @@ class Plot(TypedDict):
 
 def page(request: HttpRequest) -> HttpResponse:
     """The shell; figures.js fetches the rest."""
-    facts = {**admin.site.each_context(request), "title": "Figures", "opts": Camera._meta}
+    facts = {**admin.site.each_context(request), "title": gettext("Figures"), "opts": Camera._meta}
     return TemplateResponse(request, "admin/cameras/figures.html", facts)
 
 
@@ -56,7 +58,9 @@ def inflow(now: datetime) -> Plot:
     rate = [found.get(hour, 0) * 8 / 3600 / 1e6 for hour in hours]
     rate[-1] *= HOUR_MS / max(ms_of(now) - end * HOUR_MS, 60_000)  # this hour is not over yet
     last_day = sum(found.get(hour, 0) for hour in hours[-25:-1])
-    words = f"{size(last_day)} came in during the last 24 whole hours." if last_day else "Nothing came in lately."
+    words = gettext("Nothing came in lately.")
+    if last_day:
+        words = gettext("{size} came in during the last 24 whole hours.").format(size=size(last_day))
     return {"at": [hour * 3600 for hour in hours], "lines": [[round(value, 3) for value in rate]], "words": words}
 
 
@@ -68,7 +72,7 @@ def disk(now: datetime) -> Plot:
         with Volume() as volume:
             most = used + volume.free_bytes() - reserve(volume.size_bytes(), settings.UCAM_DISK_LOW_BYTES)
     except StorageAway as error:
-        return {"at": [], "lines": [[], []], "words": f"{error.message} {error.hint}"}
+        return {"at": [], "lines": [[], []], "words": f"{said(error.message)} {said(error.hint)}"}
     days = range(FORECAST_DAYS + 1)
     grown: list[float | None] = [round(min(used + per_day * day, most) / 1e9, 2) for day in days]
     start = int(now.timestamp())
@@ -81,16 +85,15 @@ def disk(now: datetime) -> Plot:
 
 def _full_words(used: int, per_day: float, most: int, now: datetime) -> str:
     if not per_day:
-        return "Nothing came in lately, so when the disk is full is not known."
+        return gettext("Nothing came in lately, so when the disk is full is not known.")
     left = (most - used) / per_day
     if left <= 0:
-        return "The disk is full: for what comes in the oldest footage goes."
+        return gettext("The disk is full: for what comes in the oldest footage goes.")
     if left > 3650:
-        return f"{size(round(per_day))} a day; it lasts for more than ten years."
+        return gettext("{size} a day; it lasts for more than ten years.").format(size=size(round(per_day)))
     day = now + timedelta(days=left)
-    return (
-        f"{size(round(per_day))} a day; full on {day:%Y-%m-%d} unless retention deletes before. Then the oldest goes."
-    )
+    words = gettext("{size} a day; full on {day} unless retention deletes before. Then the oldest goes.")
+    return words.format(size=size(round(per_day)), day=f"{day:%Y-%m-%d}")
 
 
 def _per_day(now: datetime) -> float:
@@ -110,7 +113,7 @@ def coverage(now: datetime) -> Plot:
     stored = dict(rows.annotate(ms=Sum(F("ended_ms") - F("started_ms") - F("missing_ms"))).values_list("slot", "ms"))
     since = [ms_of(at) for at in Camera.objects.values_list("created_at", flat=True)]
     line = [_percent(stored.get(day, 0), since, day * DAY_MS, min((day + 1) * DAY_MS, ms_of(now))) for day in days]
-    words = "What is stored of all cameras' time. Hours that a schedule leaves out count as not stored."
+    words = gettext("What is stored of all cameras' time. Hours that a schedule leaves out count as not stored.")
     return {"at": [day * 86_400 for day in days], "lines": [line], "words": words}
 
 
@@ -130,7 +133,10 @@ def alerts(now: datetime) -> Plot:
     levels = (Alert.Level.CRITICAL, Alert.Level.WARNING)
     lines: list[list[float | None]] = [[found.get((day, level), 0) for day in days] for level in levels]
     count = Alert.objects.open().count()
-    words = f"{count} {'alert is' if count == 1 else 'alerts are'} open now." if count else "No alert is open now."
+    words = gettext("No alert is open now.")
+    if count:
+        words = gettext("1 alert is open now.") if count == 1 else gettext("{count} alerts are open now.")
+        words = words.format(count=count)
     at = [int(datetime(day.year, day.month, day.day, tzinfo=now.tzinfo).timestamp()) for day in days]
     return {"at": at, "lines": lines, "words": words}
 

@@ -10,6 +10,7 @@ from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from cameras.models import Alert, Camera, DeviceToken
 from ucam.operator.facts import TROUBLED_CLOCK
@@ -21,25 +22,25 @@ ENROLLED = Exists(DeviceToken.objects.alive().filter(camera=OuterRef("pk")))
 
 # Name in the address: what it says, and which cameras those are.
 TROUBLES: dict[str, tuple[str, Callable[[datetime], Q]]] = {
-    "alert": ("Any open alert", lambda now: Q(OPEN_ALERT)),
-    "offline": ("Not connected", lambda now: OFFLINE & Q(ENROLLED)),
-    "idle": ("Connected, not recording", lambda now: ~OFFLINE & ~Q(status__recording=True)),
-    "behind": ("Nothing stored for 5 minutes", lambda now: Q(ENROLLED) & ~Q(latest_at__gt=now - BEHIND)),
-    "waiting": ("Storage not reached", lambda now: Q(status__parts__storage__state="broken")),
-    "clock": ("Clock not known", lambda now: Q(status__parts__clock__state__in=TROUBLED_CLOCK)),
-    "new": ("Not enrolled", lambda now: ~Q(ENROLLED)),
+    "alert": (gettext_noop("Any open alert"), lambda now: Q(OPEN_ALERT)),
+    "offline": (gettext_noop("Not connected"), lambda now: OFFLINE & Q(ENROLLED)),
+    "idle": (gettext_noop("Connected, not recording"), lambda now: ~OFFLINE & ~Q(status__recording=True)),
+    "behind": (gettext_noop("Nothing stored for 5 minutes"), lambda now: Q(ENROLLED) & ~Q(latest_at__gt=now - BEHIND)),
+    "waiting": (gettext_noop("Storage not reached"), lambda now: Q(status__parts__storage__state="broken")),
+    "clock": (gettext_noop("Clock not known"), lambda now: Q(status__parts__clock__state__in=TROUBLED_CLOCK)),
+    "new": (gettext_noop("Not enrolled"), lambda now: ~Q(ENROLLED)),
 }
 
 
 class TroubleFilter(SimpleListFilter):
     """One trouble at a time."""
 
-    title = "trouble"
+    title = gettext_lazy("trouble")
     parameter_name = "trouble"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[tuple[str, str]]:
         """All of them, also those that no camera has now."""
-        return [(name, words) for name, (words, _) in TROUBLES.items()]
+        return [(name, gettext(words)) for name, (words, _) in TROUBLES.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Camera]) -> QuerySet[Camera]:
         """Those that have it."""

@@ -7,10 +7,16 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from accounts.admin import UserAdmin
 from accounts.models import User
 from ucam.operator import facts
+
+NAMES = {
+    "watch": gettext_noop("watch"), "replay": gettext_noop("replay"), "export": gettext_noop("export"),
+    "hold": gettext_noop("hold"), "operate": gettext_noop("operate"),
+}  # fmt: skip
 
 
 class OperatorPeople(UserAdmin):
@@ -27,20 +33,23 @@ class OperatorPeople(UserAdmin):
         rows = super().get_queryset(request).prefetch_related("memberships__location")
         return rows.annotate(seen_at=Max("sessions__rotated_at"))
 
-    @admin.display(description="may")
+    @admin.display(description=gettext_lazy("may"))
     def rights(self, user: User) -> SafeString | str:
         """Place by place."""
         if user.is_staff:
-            return "everything, everywhere"
+            return gettext("everything, everywhere")
         lines = [(row.location.domain, _words(row.may, row.replay_hours)) for row in user.memberships.all() if row.may]
-        return format_html_join("", "<div>{}: {}</div>", lines) or "nothing"
+        return format_html_join("", "<div>{}: {}</div>", lines) or gettext("nothing")
 
-    @admin.display(description="last here", ordering="seen_at")
+    @admin.display(description=gettext_lazy("last here"), ordering="seen_at")
     def seen(self, user: User) -> str:
         """By the newest of their sign-ins."""
         at = user.seen_at  # type: ignore[attr-defined]
-        return f"{facts.duration(facts.since(at))} ago" if at else "never"
+        return gettext("{length} ago").format(length=facts.duration(facts.since(at))) if at else gettext("never")
 
 
 def _words(may: list[str], hours: int | None) -> str:
-    return ", ".join(f"{right} (last {hours} h)" if right == "replay" and hours else right for right in may)
+    last = gettext("last {hours} h").format(hours=hours)
+    return ", ".join(
+        f"{gettext(NAMES[right])} ({last})" if right == "replay" and hours else gettext(NAMES[right]) for right in may
+    )

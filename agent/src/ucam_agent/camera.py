@@ -20,6 +20,7 @@ from ucam_protocol import (
     TestSource,
     V4l2Source,
 )
+from ucam_sentences import say, together
 
 from . import discovery, encoders, pipeline, sources
 from .discovery import Found
@@ -82,8 +83,14 @@ def _file(settings: Settings, board: Board, source: FileSource) -> pipeline.Desc
         path = folder / source.name
         if path.is_file():
             return pipeline.file_footage(settings, path)
-    folders = " and ".join(str(folder) for folder in board.media)
-    raise SourceUnknown(f"There is no footage {source.name} in {folders}. Put the file there or choose another source.")
+    folders = ", ".join(str(folder) for folder in board.media)
+    raise SourceUnknown(
+        say(
+            "There is no footage {name} in {folders}. Put the file there or choose another source.",
+            name=source.name,
+            folders=folders,
+        )
+    )
 
 
 def _test(settings: Settings, _board: Board, source: TestSource) -> pipeline.Description:
@@ -101,7 +108,8 @@ def footage(settings: Settings, board: Board) -> pipeline.Description:
     """The pipeline that makes this camera's raw pictures; raises SourceUnknown."""
     make = SOURCES.get(type(settings.source))
     if make is None:
-        raise SourceUnknown(f"This version of the agent has no source of the kind {type(settings.source).__name__}.")
+        kind = type(settings.source).__name__
+        raise SourceUnknown(say("This version of the agent has no source of the kind {kind}.", kind=kind))
     return make(settings, board, settings.source)
 
 
@@ -110,13 +118,16 @@ def _libcamera(settings: Settings, board: Board, source: LibcameraSource, found:
         if board.rpicam:
             return sources.rpicam(settings, board.rpicam, source.index)
         raise SourceUnknown(
-            "Neither GStreamer's libcamerasrc nor rpicam-vid is installed. Install one: "
-            "sudo apt install gstreamer1.0-libcamera (or rpicam-apps-lite)."
+            say(
+                "Neither GStreamer's libcamerasrc nor rpicam-vid is installed. Install one: "
+                "sudo apt install gstreamer1.0-libcamera (or rpicam-apps-lite)."
+            )
         )
     name = source.camera
     if not name and source.index is not None:
         if source.index >= len(found.libcamera):
-            raise CameraAbsent(f"There is no camera {source.index} at the ribbon cable. {found.words()}")
+            absent = say("There is no camera {number} at the ribbon cable.", number=source.index)
+            raise CameraAbsent(together(absent, found.words()))
         name = found.libcamera[source.index].name
     return sources.libcamera(settings, name, board.encoder(settings))
 
@@ -124,14 +135,25 @@ def _libcamera(settings: Settings, board: Board, source: LibcameraSource, found:
 def _v4l2(settings: Settings, board: Board, source: V4l2Source, found: Found) -> Input:
     cameras = [camera for camera in found.v4l2 if source.device in ("", camera.device)]
     if not cameras:
-        asked = f"The USB camera {source.device} is" if source.device else "There is"
-        raise CameraAbsent(f"{asked} not there. Plug it in or choose another. {found.words()}")
+        absent = say("There is no USB camera. Plug one in or choose another kind.")
+        if source.device:
+            absent = say("The USB camera {device} is not there. Plug it in or choose another.", device=source.device)
+        raise CameraAbsent(together(absent, found.words()))
     camera = cameras[0]
     mode = sources.best_mode(settings, camera.modes)
     if mode is None:
         raise CameraAbsent(
-            f"The USB camera {camera.name} does not give {settings.width} x {settings.height}. "
-            f"Choose one of {', '.join(camera.sizes()) or 'another camera'}."
+            together(
+                say(
+                    "The USB camera {name} does not give {width} x {height}.",
+                    name=camera.name,
+                    width=settings.width,
+                    height=settings.height,
+                ),
+                say("Choose one of {sizes}.", sizes=", ".join(camera.sizes()))
+                if camera.sizes()
+                else say("Choose another camera."),
+            )
         )
     slower = msgspec.structs.replace(settings, fps=max(1, min(settings.fps, round(mode.fps))))
     return sources.v4l2(slower, camera.device, mode, board.encoder(slower))
@@ -165,7 +187,7 @@ def chosen(settings: Settings, found: Found) -> Settings:
     elif found.v4l2:
         source = V4l2Source(found.v4l2[0].device)
     else:
-        raise CameraAbsent(f"{found.words()} Plug one in, or check its cable.")
+        raise CameraAbsent(together(found.words(), say("Plug one in, or check its cable.")))
     return msgspec.structs.replace(settings, source=source)
 
 

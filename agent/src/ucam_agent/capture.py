@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ucam_protocol import FileSource, NoAudio, RtspSource, Settings
+from ucam_sentences import say
 
 from . import camera, faults, pipeline
 from .camera import Board
@@ -198,7 +199,10 @@ class Capture:
         if silent_s < (START_S if self._live and not encoded else SILENT_S):
             return None
         if self._encoder_stuck(now):
-            return Trouble("encoder", f"There was no picture for {silent_s:.0f} s, though the camera gives some.")
+            words = say(
+                "There was no picture for {seconds} s, though the camera gives some.", seconds=f"{silent_s:.0f}"
+            )
+            return Trouble("encoder", words)
         return faults.silent(
             self.settings, silent_s, keyframe=self._arrived > 0 and not (self.encoded or self.can_force)
         )

@@ -6,6 +6,8 @@ import os
 import subprocess
 import tempfile
 
+from ucam_sentences import say, together
+
 from .errors import AgentError
 
 END_S = 2.0
@@ -32,7 +34,11 @@ class Child:
         except OSError as error:
             self._complaints.close()
             raise ProgramFailed(
-                f"{argv[0]} cannot be started ({error.strerror}). Install it or mend its path."
+                say(
+                    "{program} cannot be started ({reason}). Install it or mend its path.",
+                    program=argv[0],
+                    reason=error.strerror,
+                )
             ) from error
 
     @property
@@ -49,8 +55,8 @@ class Child:
         size = self._complaints.seek(0, os.SEEK_END)
         self._complaints.seek(max(0, size - WORDS_MAX))
         last = self._complaints.read().decode(errors="replace").strip().splitlines()[-1:]
-        said = f" It said: {last[0]}" if last else ""
-        return f"{self._name} ended ({code}). Check the camera's cable.{said}"
+        ended = say("{program} ended ({code}). Check the camera's cable.", program=self._name, code=code)
+        return together(ended, say("It said: {told}", told=last[0])) if last else ended
 
     def end(self) -> None:
         """Tells it to end: a pipeline that reads from it sees the end of its output."""

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from ucam_sentences import say, together
+
 from .config import Config
 from .doctor import examine
 from .health import Health
@@ -26,13 +28,13 @@ class Commands:
     def table(self) -> dict[str, Command]:
         """The commands by name."""
         return {
-            "status": Command("watch", "how I am.", self._status),
-            "spool": Command("watch", "what waits on me, and how long I have room.", self._spool),
-            "snapshot": Command("watch", "my newest picture.", self._snapshot),
-            "blink": Command("operate", "my light shows where I am, for a minute.", self._blink),
-            "selftest": Command("operate", "I look whether everything works.", self._selftest),
+            "status": Command("watch", say("how I am."), self._status),
+            "spool": Command("watch", say("what waits on me, and how long I have room."), self._spool),
+            "snapshot": Command("watch", say("my newest picture."), self._snapshot),
+            "blink": Command("operate", say("my light shows where I am, for a minute."), self._blink),
+            "selftest": Command("operate", say("I look whether everything works."), self._selftest),
             "restart": Command(
-                "operate", "my live part starts afresh; restart recorder: the recorder does.", self._begin_afresh
+                "operate", say("my live part starts afresh; restart recorder: the recorder does."), self._begin_afresh
             ),
         }
 
@@ -45,31 +47,43 @@ class Commands:
     async def _snapshot(self, _rest: str) -> Said:
         latest_ms = self._health.shipper.latest_ms
         if latest_ms is None:
-            return Said("No picture has reached storage since I was started. " + self._health.spool_in_words())
+            return Said(
+                together(say("No picture has reached storage since I was started."), self._health.spool_in_words())
+            )
         at = datetime.fromtimestamp(latest_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         late = self._health.shipper.reach.away
-        return Said("My newest picture on storage, which I cannot reach now." if late else "My newest picture.", at)
+        if late:
+            return Said(say("My newest picture on storage, which I cannot reach now."), at)
+        return Said(say("My newest picture."), at)
 
     async def _blink(self, _rest: str) -> Said:
         await asyncio.to_thread(identify, self._config.state, BLINK_S)
-        return Said(f"For {BLINK_S:.0f} s my light flashes three times short and once long, again and again.")
+        return Said(
+            say(
+                "For {seconds} s my light flashes three times short and once long, again and again.",
+                seconds=f"{BLINK_S:.0f}",
+            )
+        )
 
     async def _selftest(self, _rest: str) -> Said:
         try:
             async with asyncio.timeout(SELFTEST_WITHIN_S):
                 findings = await asyncio.to_thread(examine, self._config)
         except TimeoutError:
-            return Said("The test takes too long: something hangs. Ask for `restart`, or look at my power and network.")
+            return Said(
+                say("The test takes too long: something hangs. Ask for `restart`, or look at my power and network.")
+            )
         failed = [finding for finding in findings if not finding.works]
         if not failed:
-            return Said(f"Everything works: {', '.join(finding.part for finding in findings)}.")
-        return Said("This does not work. " + " ".join(f"{one.part}: {one.words}" for one in failed))
+            return Said(say("Everything works: {parts}.", parts=", ".join(finding.part for finding in findings)))
+        troubles = (together(say("{part}:", part=one.part), one.words) for one in failed)
+        return Said(together(say("This does not work."), *troubles))
 
     async def _begin_afresh(self, rest: str) -> Said:
         if rest not in ("", RECORDER, LIVE):
-            return Said("I can restart my live part (restart) or my recorder (restart recorder).")
+            return Said(say("I can restart my live part (restart) or my recorder (restart recorder)."))
         which = rest or LIVE
         asyncio.get_running_loop().call_later(1.0, self._restart, which)
         if which == RECORDER:
-            return Said("My recorder starts afresh: for some seconds nothing is recorded, and a gap will say so.")
-        return Said("My live part starts afresh; recording goes on. I am back in some seconds.")
+            return Said(say("My recorder starts afresh: for some seconds nothing is recorded, and a gap will say so."))
+        return Said(say("My live part starts afresh; recording goes on. I am back in some seconds."))

@@ -26,11 +26,12 @@ from ucam_protocol import (
     decode_from_server,
     encode,
 )
+from ucam_sentences import say, together
 
 from . import __version__
 from .backoff import Backoff
 from .clock import Clock, mono_ms
-from .errors import clock_words
+from .errors import ask_again, clock_words
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class Connection:
         except _Ended as end:
             return end
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            return _Ended(clock_words(error) or f"The room cannot be reached ({_cause(error)}).")
+            return _Ended(clock_words(error) or say("The room cannot be reached ({cause}).", cause=_cause(error)))
 
     async def _serve(self) -> NoReturn:
         """Always raises."""
@@ -135,7 +136,7 @@ class Connection:
             self._outbox = asyncio.Queue(OUTBOX_MAX)
             self.jid = welcome.jid
             since = time.monotonic()
-            self._enter(ConnectionState.ONLINE, f"In the room as {welcome.jid}.")
+            self._enter(ConnectionState.ONLINE, say("In the room as {jid}.", jid=welcome.jid))
             log.info("In the room as %s.", welcome.jid)
             self._on_message(welcome)
             helpers = [asyncio.create_task(self._write(socket, self._outbox)), asyncio.create_task(self._ping())]
@@ -163,7 +164,7 @@ class Connection:
         except aiohttp.WSServerHandshakeError as error:
             if error.status in (401, 403):
                 raise _token_refused() from error
-            raise _Ended(f"The server answers {error.status} where the room should be.") from error
+            raise _Ended(say("The server answers {status} where the room should be.", status=error.status)) from error
         async with socket:
             yield socket
 
@@ -213,8 +214,10 @@ class Connection:
 
 def _token_refused() -> _Ended:
     return _Ended(
-        "The room does not accept this camera's token: it was revoked or belongs to another server. "
-        "Ask an operator for a new code and run: ucam-agent enrol --again URL CODE.",
+        together(
+            say("The room does not accept this camera's token: it was revoked or belongs to another server."),
+            ask_again(),
+        ),
         ConnectionState.REFUSED,
         TOKEN_RETRY_S,
     )
@@ -225,15 +228,20 @@ def _end(close_code: int | None) -> _Ended:
         return _token_refused()
     if close_code == CLOSE_REPLACED:
         return _Ended(
-            "Another device has come into the room with this camera's token. Enrol each device with a code of its own.",
+            say(
+                "Another device has come into the room with this camera's token. "
+                "Enrol each device with a code of its own."
+            ),
             wait_s=REPLACED_RETRY_S,
         )
-    return _Ended(f"The room has closed the connection ({close_code or 'without a word'}).")
+    if close_code:
+        return _Ended(say("The room has closed the connection ({code}).", code=close_code))
+    return _Ended(say("The room has closed the connection without a word."))
 
 
 def _cause(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return say("no answer in time")
     if isinstance(error, aiohttp.ClientConnectorError):
         return str(error.os_error.strerror or error.os_error)
     return str(error) or type(error).__name__

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from ucam_sentences import english, say, together
 
 from . import v4l2
 from .errors import AgentError
@@ -71,9 +72,15 @@ class Skipped(Struct, frozen=True, tag="skipped"):
 
 
 class Trouble(Struct, frozen=True, tag="trouble"):
-    """What could not be looked at, in words."""
+    """What could not be looked at: a sentence, and its values."""
 
-    words: str
+    text: str
+    values: dict[str, str] = {}
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return say(self.text, **self.values)
 
 
 Thing = CsiCamera | UsbCamera | Microphone | Skipped | Trouble
@@ -104,8 +111,8 @@ class Found(Struct, frozen=True):
         """What there is, in a sentence."""
         there = [f"{camera.sensor} (libcamera)" for camera in self.libcamera]
         there += [f"{camera.name} ({camera.device})" for camera in self.v4l2]
-        troubles = " ".join(trouble.words for trouble in self.troubles)
-        return f"{'Cameras found: ' + ', '.join(there) if there else 'No camera was found'}. {troubles}".strip()
+        found = say("Cameras found: {cameras}.", cameras=", ".join(there)) if there else say("No camera was found.")
+        return together(found, *(trouble.words for trouble in self.troubles))
 
 
 class Roots(Struct, frozen=True):
@@ -126,14 +133,17 @@ def discover(roots: Roots = HERE, within_s: float = WITHIN_S, argv: tuple[str, .
     try:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - argv made by us
     except OSError as error:
-        return Found(troubles=(Trouble(f"The cameras could not be looked for ({error.strerror})."),))
+        trouble = Trouble(english("The cameras could not be looked for ({reason})."), {"reason": str(error.strerror)})
+        return Found(troubles=(trouble,))
     things: list[Thing] = []
     reader = threading.Thread(target=_read, args=(process, things), name="discovery", daemon=True)
     reader.start()
     reader.join(within_s)
     if reader.is_alive():
         things.append(
-            Trouble("Looking for cameras took too long: a camera or its driver hangs. Unplug it and try again.")
+            Trouble(
+                english("Looking for cameras took too long: a camera or its driver hangs. Unplug it and try again.")
+            )
         )
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -176,7 +186,7 @@ def look(roots: Roots, tell: Callable[[Thing], None]) -> None:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     if any(thread.is_alive() for thread in threads):
-        tell(Trouble("A camera or its driver does not answer. Unplug it and try again."))
+        tell(Trouble(english("A camera or its driver does not answer. Unplug it and try again.")))
 
 
 def nodes(roots: Roots) -> Iterator[Thing]:
@@ -190,7 +200,10 @@ def nodes(roots: Roots) -> Iterator[Thing]:
         elif node.name in named:
             yield UsbCamera(named[node.name], name.partition(":")[0])
         else:
-            yield Trouble(f"The USB camera {name} has no name below /dev/v4l/by-id, so it cannot be told from others.")
+            yield Trouble(
+                english("The USB camera {name} has no name below /dev/v4l/by-id, so it cannot be told from others."),
+                {"name": name},
+            )
 
 
 def usb_camera(roots: Roots, camera: UsbCamera) -> Iterator[Thing]:
@@ -198,8 +211,10 @@ def usb_camera(roots: Roots, camera: UsbCamera) -> Iterator[Thing]:
     try:
         modes = v4l2.modes_of(roots.dev / "v4l" / "by-id" / camera.device)
     except OSError as error:
-        words = f"The USB camera {camera.name} cannot be opened ({error.strerror}). "
-        yield Trouble(f"{words}The agent's user must be in the group video.")
+        yield Trouble(
+            english("The USB camera {name} cannot be opened ({reason}). The agent's user must be in the group video."),
+            {"name": camera.name, "reason": str(error.strerror)},
+        )
         return
     if modes:
         yield msgspec.structs.replace(camera, modes=modes)
@@ -215,7 +230,7 @@ def csi_cameras() -> Iterator[Thing]:
         command = [program, "--list-cameras"]
         shown = subprocess.run(command, capture_output=True, text=True, timeout=LOOK_S - 1)  # noqa: S603 - argv made by us
     except (OSError, subprocess.TimeoutExpired):
-        yield Trouble(f"{program} does not answer. Switch the device off and on again.")
+        yield Trouble(english("{program} does not answer. Switch the device off and on again."), {"program": program})
         return
     yield from listed(shown.stdout + shown.stderr)
 

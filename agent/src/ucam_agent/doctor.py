@@ -14,12 +14,13 @@ from ucam_protocol import (
     FRAME_BYTES_MAX,
     SUBPROTOCOL,
 )
+from ucam_sentences import say, together
 
 from . import doctor_camera
 from .config import Config, Device, read_device
 from .doctor_relay import relay_words
-from .errors import AgentError, StorageAway, TokenRefused, clock_words
-from .health import words_of
+from .errors import AgentError, StorageAway, TokenRefused, ask_again, clock_words
+from .health import clock_off
 from .lights import sysfs
 from .lights.gpio import GpioLed
 from .lights.led import Led, LedMissing
@@ -67,7 +68,9 @@ def examine(config: Config) -> list[Finding]:
         device = read_device(config.state)
     except AgentError as error:
         return [*findings, Finding("identity", False, error.message)]
-    findings.append(Finding("identity", True, f"This camera is {device.jid} of {device.server}."))
+    findings.append(
+        Finding("identity", True, say("This camera is {jid} of {server}.", jid=device.jid, server=device.server))
+    )
     return [*findings, *asyncio.run(_network(device))]
 
 
@@ -80,9 +83,11 @@ def _gstreamer() -> Finding:
     missing = {package for name, package in ELEMENTS.items() if Gst.ElementFactory.find(name) is None}
     if missing:
         return Finding(
-            "gstreamer", False, f"Parts are missing. Install them: sudo apt install {' '.join(sorted(missing))}"
+            "gstreamer",
+            False,
+            say("Parts are missing. Install them: sudo apt install {packages}", packages=" ".join(sorted(missing))),
         )
-    return Finding("gstreamer", True, f"{gst_webrtc.Gst.version_string()} with all elements.")
+    return Finding("gstreamer", True, say("{version} with all elements.", version=gst_webrtc.Gst.version_string()))
 
 
 def _camera(config: Config) -> list[Finding]:
@@ -96,20 +101,30 @@ def _camera(config: Config) -> list[Finding]:
     board = replace(board, discover=lambda: found)
     looks = (("camera", doctor_camera.camera_words), ("encoder", doctor_camera.encoder_words))
     sound = doctor_camera.sound_words(config, found, gst.installed(*doctor_camera.SOUND))
-    return [*(Finding(part, *say(config, board)) for part, say in looks), Finding("sound", *sound)]
+    return [*(Finding(part, *look(config, board)) for part, look in looks), Finding("sound", *sound)]
 
 
 def _state(config: Config) -> Finding:
     directory = config.state.directory
     if not directory.is_dir():
-        return Finding("state", False, f"There is no directory {directory} yet; `ucam-agent enrol` makes it.")
+        return Finding(
+            "state",
+            False,
+            say("There is no directory {directory} yet; `ucam-agent enrol` makes it.", directory=directory),
+        )
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
         return Finding(
-            "state", False, f"{directory} cannot be written by this user. Run as the agent's user (or sudo)."
+            "state",
+            False,
+            say("{directory} cannot be written by this user. Run as the agent's user (or sudo).", directory=directory),
         )
     if directory.stat().st_mode & 0o077:
-        return Finding("state", False, f"{directory} can be read by others. Mend it: chmod 700 {directory}")
-    return Finding("state", True, f"{directory} can be written.")
+        return Finding(
+            "state",
+            False,
+            say("{directory} can be read by others. Mend it: chmod 700 {path}", directory=directory, path=directory),
+        )
+    return Finding("state", True, say("{directory} can be written.", directory=directory))
 
 
 def _disk(config: Config) -> Finding:
@@ -118,18 +133,17 @@ def _disk(config: Config) -> Finding:
         directory = directory.parent
     facts = os.statvfs(directory)
     free = facts.f_bavail * facts.f_frsize
-    words = f"{free / 2**30:.1f} GiB free below {directory}."
+    words = say("{size} GiB free below {directory}.", size=f"{free / 2**30:.1f}", directory=directory)
     if free < FREE_LOW_BYTES:
-        return Finding(
-            "disk", False, f"{words} That is too little to keep recordings: free some space or use a larger card."
-        )
+        little = say("That is too little to keep recordings: free some space or use a larger card.")
+        return Finding("disk", False, together(words, little))
     return Finding("disk", True, words)
 
 
 def _lights(config: Config) -> Finding:
     """A board without a light is well; one whose light may not be used, or a pin that was asked for, is not."""
     if is_running(config.state):
-        return Finding("led", True, "The running agent has the lights; docs/leds.md tells what they say.")
+        return Finding("led", True, say("The running agent has the lights; docs/leds.md tells what they say."))
     broken: list[str] = []
     usable: list[str] = []
     absent: list[str] = []
@@ -146,9 +160,11 @@ def _lights(config: Config) -> Finding:
         except LedMissing as error:
             (broken if expected else absent).append(error.message)
     if broken:
-        return Finding("led", False, " ".join(broken))
-    names = f"Lights that can be used: {', '.join(usable)}." if usable else "There is no light to use."
-    return Finding("led", True, " ".join([names, *absent]))
+        return Finding("led", False, together(*broken))
+    names = say("There is no light to use.")
+    if usable:
+        names = say("Lights that can be used: {names}.", names=", ".join(usable))
+    return Finding("led", True, together(names, *absent))
 
 
 async def _network(device: Device) -> list[Finding]:
@@ -170,10 +186,14 @@ async def _look(part: str, look: Callable[[], Awaitable[str]]) -> Finding:
     except AgentError as error:
         return Finding(part, False, error.message)
     except TimeoutError:
-        return Finding(part, False, f"No answer within {WITHIN_S:.0f} s. Check this device's network and its firewall.")
+        silent = say(
+            "No answer within {seconds} s. Check this device's network and its firewall.", seconds=f"{WITHIN_S:.0f}"
+        )
+        return Finding(part, False, silent)
     except (aiohttp.ClientError, OSError) as error:
-        why = clock_words(error) or (
-            f"Cannot be reached ({_reason(error)}). Check this device's network and whether the server runs."
+        why = clock_words(error) or say(
+            "Cannot be reached ({reason}). Check this device's network and whether the server runs.",
+            reason=_reason(error),
         )
         return Finding(part, False, why)
 
@@ -188,8 +208,14 @@ def _reason(error: Exception) -> str:
 async def _server(device: Device, http: aiohttp.ClientSession) -> str:
     async with http.get(f"{device.server}/healthz", allow_redirects=False) as response:
         if response.status != 200:
-            raise StorageAway(f"{device.server} answers {response.status}: it is not well. Ask its operator.")
-    return f"{device.server} is there."
+            raise StorageAway(
+                say(
+                    "{server} answers {status}: it is not well. Ask its operator.",
+                    server=device.server,
+                    status=response.status,
+                )
+            )
+    return say("{server} is there.", server=device.server)
 
 
 async def _clock(device: Device, http: aiohttp.ClientSession) -> list[Finding]:
@@ -201,9 +227,9 @@ async def _clock(device: Device, http: aiohttp.ClientSession) -> list[Finding]:
         return []
     off_s = time.time() - server_s
     if abs(off_s) * 1000 <= CLOCK_WRONG_MS:
-        return [Finding("clock", True, "The clock agrees with the server's.")]
-    which = "fast" if off_s > 0 else "slow"
-    return [Finding("clock", False, f"The clock is {words_of(int(abs(off_s)))} {which}. Check: timedatectl status")]
+        return [Finding("clock", True, say("The clock agrees with the server's."))]
+    off = clock_off(off_s > 0, int(abs(off_s)))
+    return [Finding("clock", False, together(off, say("Check: timedatectl status")))]
 
 
 async def _room(device: Device, http: aiohttp.ClientSession) -> str:
@@ -211,17 +237,19 @@ async def _room(device: Device, http: aiohttp.ClientSession) -> str:
     headers = {"Authorization": f"Bearer {device.token}"}
     try:
         async with http.ws_connect(device.room, protocols=[SUBPROTOCOL], headers=headers, max_msg_size=FRAME_BYTES_MAX):
-            return "The room opens to this camera."
+            return say("The room opens to this camera.")
     except aiohttp.WSServerHandshakeError as error:
         if error.status in (401, 403):
-            raise TokenRefused(
-                "The room does not accept this camera's token. "
-                "Ask an operator for a new code and run: ucam-agent enrol --again URL CODE."
-            ) from error
-        raise StorageAway(f"The server answers {error.status} where the room should be. Ask its operator.") from error
+            raise TokenRefused(together(say("The room does not accept this camera's token."), ask_again())) from error
+        raise StorageAway(
+            together(
+                say("The server answers {status} where the room should be.", status=error.status),
+                say("Ask its operator."),
+            )
+        ) from error
 
 
 async def _storage(device: Device, storage: Storage) -> str:
     """An empty report changes nothing, and is answered only to whom storage knows."""
     await storage.report(b"{}")
-    return "Storage accepts this camera's token."
+    return say("Storage accepts this camera's token.")

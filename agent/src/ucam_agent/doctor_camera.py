@@ -7,6 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ucam_protocol import AlsaAudio, MessageMalformed, NoAudio, RtspSource, Settings, decode_settings
+from ucam_sentences import say, together
 
 from . import camera, faults
 from .camera import Board
@@ -33,7 +34,8 @@ def camera_words(config: Config, board: Board) -> Said:
         return False, settings
     found = board.discover()
     microphones = ", ".join(one.device for one in found.microphones)
-    words = f"On the device itself: {found.words()} Microphones: {microphones or 'none'}."
+    heard = say("Microphones: {names}.", names=microphones) if microphones else say("No microphone was found.")
+    words = together(say("On the device itself:"), found.words(), heard)
     try:
         wanted = camera.chosen(settings, found)
         if camera.live(wanted, board, found) is None:
@@ -42,7 +44,7 @@ def camera_words(config: Config, board: Board) -> Said:
         return False, error.message
     if isinstance(wanted.source, RtspSource) and (unreachable := _unreachable(wanted.source)):
         return False, unreachable
-    return True, f"The settings ask for {wanted.redacted.source!r}. {words}"
+    return True, together(say("The settings ask for {source}.", source=repr(wanted.redacted.source)), words)
 
 
 def _unreachable(source: RtspSource) -> str:
@@ -59,10 +61,10 @@ def _unreachable(source: RtspSource) -> str:
 def encoder_words(config: Config, board: Board) -> Said:
     """Which encoder these settings get on this board."""
     if not board.encoders:
-        return False, "No H.264 encoder is installed. Install one: sudo apt install gstreamer1.0-plugins-ugly"
+        return False, say("No H.264 encoder is installed. Install one: sudo apt install gstreamer1.0-plugins-ugly")
     settings = _settings(config.state)
     encoder = board.encoder(Settings() if isinstance(settings, str) else settings)
-    return not encoder.words, f"{encoder.factory} encodes. {encoder.words}".strip()
+    return not encoder.words, together(say("{encoder} encodes.", encoder=encoder.factory), encoder.words)
 
 
 def sound_words(config: Config, found: Found, installed: tuple[str, ...]) -> Said:
@@ -72,20 +74,23 @@ def sound_words(config: Config, found: Found, installed: tuple[str, ...]) -> Sai
     recorded = next((name for name in ENCODERS if name in installed), "")
     absent = [*(() if recorded else ("voaacenc",)), *(name for name in SOUND_ALWAYS if name not in installed)]
     packages = " ".join(sorted({package_of(name) for name in absent}))
-    lacking = f"{', '.join(absent)} cannot be found: sudo apt install {packages}" if absent else ""
+    lacking = say(
+        "{elements} cannot be found: sudo apt install {packages}", elements=", ".join(absent), packages=packages
+    )
+    able = say("It can be recorded ({recorded}) and heard ({heard}).", recorded=recorded, heard=LIVE)
     if isinstance(audio, NoAudio):
-        return True, f"Sound is switched off. {lacking or f'It could be recorded ({recorded}) and heard ({LIVE}).'}"
-    if lacking:
-        return False, f"Sound is switched on, but {lacking}"
-    able = f"It is recorded by {recorded} and heard by {LIVE}."
+        return True, together(say("Sound is switched off."), lacking if absent else able)
+    if absent:
+        return False, together(say("Sound is switched on."), lacking)
     if not isinstance(audio, AlsaAudio):
-        return True, f"The sound of the camera's own source is switched on. {able}"
+        return True, together(say("The sound of the camera's own source is switched on."), able)
+    microphone = audio.device or "default"
     names = [one.device for one in found.microphones]
     if not names or (audio.device not in ("", "default") and _card(audio.device) not in map(_card, names)):
-        there = f"There are: {', '.join(names)}." if names else "No microphone was found."
-        wanted = f"The microphone {audio.device or 'default'} is switched on, and not there."
-        return False, f"{wanted} {there} Check its plug, or choose another in the settings."
-    return True, f"The microphone {audio.device or 'default'} is switched on. {able}"
+        there = say("There are: {names}.", names=", ".join(names)) if names else say("No microphone was found.")
+        wanted = say("The microphone {name} is switched on, and not there.", name=microphone)
+        return False, together(wanted, there, say("Check its plug, or choose another in the settings."))
+    return True, together(say("The microphone {name} is switched on.", name=microphone), able)
 
 
 def _card(device: str) -> str:
@@ -100,6 +105,8 @@ def _settings(state: State) -> Settings | str:
     except FileNotFoundError:
         return Settings()
     except OSError as error:
-        return f"{state.settings} cannot be read ({error.strerror}). Run as the agent's user."
+        return say(
+            "{file} cannot be read ({reason}). Run as the agent's user.", file=state.settings, reason=error.strerror
+        )
     except MessageMalformed as error:
-        return f"{state.settings} cannot be used. {error.message}"
+        return together(say("{file} cannot be used.", file=state.settings), error.message)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ucam_protocol import Settings
+from ucam_sentences import say, together
 
 from .description import Element, Value
 
@@ -62,24 +63,37 @@ def choose(settings: Settings, installed: tuple[str, ...], model: str = "") -> E
     name = usable[0] if usable else "x264enc"
     if name == "v4l2h264enc":
         return _hardware(settings)
-    words = f"{refused} It is encoded in software instead, which costs much more power." if refused else ""
+    words = ""
+    if refused:
+        words = together(refused, say("It is encoded in software instead, which costs much more power."))
     on_pi = model.startswith("Raspberry Pi")
     if on_pi and settings.width * settings.height * settings.fps > SOFTWARE_PIXELS_PI:
-        words = (
-            f"{words} {settings.width} x {settings.height} at {settings.fps} frames a second is much for this board, "
-            "pictures will be dropped. Choose 1280 x 720 at 30 or 1920 x 1080 at 15."
-        ).strip()
+        much = say(
+            "{width} x {height} at {fps} frames a second is much for this board, pictures will be dropped. "
+            "Choose 1280 x 720 at 30 or 1920 x 1080 at 15.",
+            width=settings.width,
+            height=settings.height,
+            fps=settings.fps,
+        )
+        words = together(words, much)
     return _x264(SOFTWARE_THREADS_PI if on_pi else 0, words) if name == "x264enc" else _openh264(words)
 
 
 def hardware_refuses(settings: Settings) -> str:
     """Why the Pi's encoder cannot do these settings, or nothing."""
     if settings.fps < HARDWARE_FPS_MIN:
-        return f"This board's encoder needs at least {HARDWARE_FPS_MIN} frames a second, not {settings.fps}."
+        return say(
+            "This board's encoder needs at least {least} frames a second, not {fps}.",
+            least=HARDWARE_FPS_MIN,
+            fps=settings.fps,
+        )
     if settings.width > 1920 or settings.height > 1088 or not level(settings):
-        return (
-            f"This board's encoder does not take {settings.width} x {settings.height} at {settings.fps} frames a "
-            "second. Choose 1920 x 1080 at 30 or less."
+        return say(
+            "This board's encoder does not take {width} x {height} at {fps} frames a second. "
+            "Choose 1920 x 1080 at 30 or less.",
+            width=settings.width,
+            height=settings.height,
+            fps=settings.fps,
         )
     return ""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from ucam_sentences import say
+
 _NOT_IN_TIME = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED (openssl/x509_vfy.h)
 
 
@@ -48,11 +50,17 @@ def clock_words(error: BaseException | None) -> str:
         error = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error.__cause__
     if getattr(error, "verify_code", None) not in _NOT_IN_TIME:
         return ""
-    today = time.strftime("%d %B %Y", time.gmtime())
-    return (
-        f"The server's certificate is not valid on this device's date, {today}. Check the time service here "
-        "(timedatectl); if that date is right, the server's operator must renew its certificate."
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    return say(
+        "The server's certificate is not valid on this device's date, {today}. Check the time service here "
+        "(timedatectl); if that date is right, the server's operator must renew its certificate.",
+        today=today,
     )
+
+
+def ask_again() -> str:
+    """What to do about a token that nobody accepts any more."""
+    return say("Ask an operator for a new code and run: ucam-agent enrol --again URL CODE.")
 
 
 class StorageAway(AgentError):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+import msgspec
 from ucam_protocol import Part, PartState, Status
+from ucam_sentences import Sentences, carried, english, heard, say, together
 
 from . import __version__, wallclock
 from .clock import Clock
@@ -18,6 +21,7 @@ RECORDER_PARTS = ("camera", "encoder", "recorder", "spool")
 ASIDE = "sound"  # the recorder's too, but pictures are recorded whatever it does
 BEHIND_S = 20
 CLOCK_WRONG_MS = 2000
+WORDS_MAX = 300
 
 
 @dataclass(slots=True)
@@ -42,7 +46,7 @@ class Health:
         """A fragment came: so those of the recorder's parts work that said nothing else. True when that is news."""
         silent = [part for part in RECORDER_PARTS if part not in self._parts]
         for part in silent:
-            self.set(part, PartState("ok", "Recording." if part == "recorder" else ""))
+            self.set(part, told_as("ok", say("Recording.") if part == "recorder" else ""))
         return bool(silent)
 
     def told(self, event: dict[str, Any]) -> bool:
@@ -52,16 +56,16 @@ class Health:
                 key: max(0, int(event.get(key, 0))) for key in ("produced", "encoded", "recorded", "dropped")
             }
             return False
-        part, state, words = str(event.get("part")), event.get("state"), str(event.get("words", ""))[:300]
+        part, state, words = str(event.get("part")), event.get("state"), str(event.get("words", ""))[:WORDS_MAX]
         if part not in PARTS:
             return False
         known = state if state in ("ok", "starting", "degraded", "broken", "off") else "unknown"
-        return self.set(part, PartState(known, words))  # type: ignore[arg-type]
+        return self.set(part, PartState(known, words, _sentences(event.get("said"))))  # type: ignore[arg-type]
 
     def room(self, state: ConnectionState, words: str) -> bool:
         """The room's connection is in another state."""
         states = {"online": "ok", "starting": "starting", "offline": "degraded", "refused": "broken"}
-        return self.set("room", PartState(states[state.value], words))  # type: ignore[arg-type]
+        return self.set("room", told_as(states[state.value], words))
 
     def set(self, part: str, state: PartState) -> bool:
         """True when it was another before."""
@@ -89,38 +93,54 @@ class Health:
         )
 
     @property
-    def off_words(self) -> str:
-        """Why the camera is off by choice; empty when it is not."""
+    def off(self) -> PartState | None:
+        """Why the camera is off by choice; None when it is not."""
         recorder = self._parts.get("recorder")
-        return recorder.words if recorder is not None and recorder.state == "off" else ""
+        return recorder if recorder is not None and recorder.state == "off" else None
 
     def in_words(self) -> str:
         """The whole in some sentences: what is not well first."""
         status = self.status()
-        ill = [f"{name}: {part.words}" for name, part in status.parts.items() if part.state not in ("ok", "starting")]
+        ill = {name: part for name, part in status.parts.items() if part.state not in ("ok", "starting")}
         off = any(part.state == "off" for part in status.parts.values())
-        begin = "I record" if status.recording else "I do not record now, as I was told" if off else "I DO NOT RECORD"
-        watched = (
-            f"{self.viewers} {'watches' if self.viewers == 1 else 'watch'} live"
-            if self.viewers
-            else "nobody watches live"
+        return together(
+            self._doing(status.recording, off),
+            *(together(say("{part}:", part=say(name)), heard(part.words, part.said)) for name, part in ill.items()),
+            say("Everything else is well.") if ill else say("Everything is well."),
+            self.spool_in_words(),
         )
-        rest = "Everything else is well." if ill else "Everything is well."
-        return " ".join([f"{begin}, and {watched}.", *ill, rest, self.spool_in_words()])
+
+    def _doing(self, recording: bool, off: bool) -> str:
+        watched = say("nobody watches live")
+        if self.viewers:
+            watched = say("{n} watches live" if self.viewers == 1 else "{n} watch live", n=self.viewers)
+        if recording:
+            return say("I record, and {watched}.", watched=watched)
+        if off:
+            return say("I do not record now, as I was told, and {watched}.", watched=watched)
+        return say("I DO NOT RECORD, and {watched}.", watched=watched)
 
     def spool_in_words(self) -> str:
         """What waits on this camera, how long it has room, how long catching up takes."""
         backlog, holds_s, catch_up_s = self.shipper.backlog, self._holds_s(), self._catch_up_s()
-        words = [f"{backlog.bytes / 2**20:.0f} MiB of recordings are on me"]
+        size, waiting = f"{backlog.bytes / 2**20:.0f}", f"{backlog.unshipped_bytes / 2**20:.1f}"
         behind = self._behind_s() > BEHIND_S
-        words.append(
-            f", {backlog.unshipped_bytes / 2**20:.1f} MiB of them still to ship." if behind else ", all shipped."
-        )
-        if holds_s is not None:
-            words.append(f" Without storage the spool lasts {words_of(holds_s)}.")
+        words = [say("{size} MiB of recordings are on me, all shipped.", size=size)]
         if behind:
-            words.append(f" Caught up in {words_of(catch_up_s)}." if catch_up_s else " I am not catching up.")
-        return "".join(words)
+            words = [
+                say(
+                    "{size} MiB of recordings are on me, {waiting} MiB of them still to ship.",
+                    size=size,
+                    waiting=waiting,
+                )
+            ]
+        if holds_s is not None:
+            words.append(say("Without storage the spool lasts {length}.", length=words_of(holds_s)))
+        if behind and catch_up_s:
+            words.append(say("Caught up in {length}.", length=words_of(catch_up_s)))
+        elif behind:
+            words.append(say("I am not catching up."))
+        return together(*words)
 
     def _is_recording(self) -> bool:
         """Fragments have come since the recorder was there, and none of its parts is in trouble."""
@@ -130,42 +150,46 @@ class Health:
     def _recorder(self) -> dict[str, PartState]:
         if self.recorder_connected:
             return {}
-        return {"recorder": PartState("broken", "The recorder is not running; it is being started again.")}
+        return {"recorder": told_as("broken", say("The recorder is not running; it is being started again."))}
 
     def _storage(self) -> PartState:
         reach = self.shipper.reach
         behind_s = self._behind_s()
         if reach.refused:
-            return PartState("broken", f"{reach.words} {self._room_left()}"[:300])
+            return told_as("broken", together(reach.words, self._room_left()))
         if reach.since_s is not None:
-            since = time.strftime("%H:%M", time.gmtime(reach.since_s))
-            return PartState("broken", f"{reach.words} So since {since} UTC. {self._room_left()}"[:300])
+            since = say("So since {time} UTC.", time=time.strftime("%H:%M", time.gmtime(reach.since_s)))
+            return told_as("broken", together(reach.words, since, self._room_left()))
         if behind_s > BEHIND_S:
-            catch_up_s = self._catch_up_s()
-            left = f", done in about {words_of(catch_up_s)}" if catch_up_s else ""
-            return PartState("degraded", f"Catching up: {words_of(behind_s)} still to ship{left}.")
-        return PartState("ok", "Storage has everything up to the last seconds.")
+            left, catch_up_s = words_of(behind_s), self._catch_up_s()
+            if not catch_up_s:
+                return told_as("degraded", say("Catching up: {length} still to ship.", length=left))
+            done = words_of(catch_up_s)
+            return told_as(
+                "degraded",
+                say("Catching up: {length} still to ship, done in about {done}.", length=left, done=done),
+            )
+        return told_as("ok", say("Storage has everything up to the last seconds."))
 
     def _room_left(self) -> str:
         holds_s = self._holds_s()
         if holds_s is None:
-            return "Recordings wait on this camera."
+            return say("Recordings wait on this camera.")
         if holds_s == 0:
-            return "The camera has no room left: the oldest recordings are being lost."
-        return f"Recordings wait on this camera, which has room for about {words_of(holds_s)} more."
+            return say("The camera has no room left: the oldest recordings are being lost.")
+        return say("Recordings wait on this camera, which has room for about {length} more.", length=words_of(holds_s))
 
     def _clock(self) -> PartState:
         offset_ms = self.clock.offset_ms
         if offset_ms is not None and abs(offset_ms) > CLOCK_WRONG_MS:
-            which = "slow" if offset_ms > 0 else "fast"
-            return PartState(
-                "degraded", f"The clock is {words_of(abs(offset_ms) // 1000)} {which}. Check the time service."
+            return told_as(
+                "degraded", together(clock_off(offset_ms < 0, abs(offset_ms) // 1000), say("Check the time service."))
             )
         if offset_ms is None and wallclock.state() == "unsynchronised":
-            return PartState("unknown", "Nobody has confirmed the clock yet.")
+            return told_as("unknown", say("Nobody has confirmed the clock yet."))
         if offset_ms is None:
-            return PartState("ok", "The clock is right, as far as this device knows.")
-        return PartState("ok", "The clock is right: it agrees with the server's.")
+            return told_as("ok", say("The clock is right, as far as this device knows."))
+        return told_as("ok", say("The clock is right: it agrees with the server's."))
 
     def _behind_s(self) -> int:
         return sum(end - start for start, end in self.shipper.backlog.unshipped(self.clock.now_ms())) // 1000
@@ -186,11 +210,32 @@ class Health:
         return int(waiting / surplus) if surplus > 1 else None
 
 
+def clock_off(fast: bool, seconds: int) -> str:
+    """How far a clock is from the right time."""
+    return say("The clock is {length} fast." if fast else "The clock is {length} slow.", length=words_of(seconds))
+
+
 def words_of(seconds: int) -> str:
     """A duration as people say it."""
-    for size, one, many in ((86400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes")):
+    for size, one, many in (
+        (86400, say("1 day"), english("{n} days")),
+        (3600, say("1 hour"), english("{n} hours")),
+        (60, say("1 minute"), english("{n} minutes")),
+    ):
         if seconds >= 2 * size:
-            return f"{seconds // size} {many}"
+            return say(many, n=seconds // size)
         if seconds >= size:
-            return f"1 {one}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+            return one
+    return say("1 second") if seconds == 1 else say("{n} seconds", n=seconds)
+
+
+def told_as(state: str, words: str) -> PartState:
+    """A part's state and words as the room gets them."""
+    return PartState(state, str(words)[:WORDS_MAX], carried(words))  # type: ignore[arg-type]
+
+
+def _sentences(told: Any) -> Sentences:
+    """What the recorder says over its socket."""
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(told or [], Sentences)
+    return []

@@ -35,6 +35,7 @@ from ucam_protocol import (
     Welcome,
     decode_settings,
 )
+from ucam_sentences import say
 
 from . import wallclock
 from .clock import Clock
@@ -111,7 +112,7 @@ class Live:
         finally:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_WITHIN_S):
-                    await self._sessions.close_all("The camera's live part is being restarted; call again.")
+                    await self._sessions.close_all(say("The camera's live part is being restarted; call again."))
 
     async def _warm(self) -> None:
         """Before the room nobody can call, so that start-up and shipping come first."""
@@ -172,8 +173,8 @@ class Live:
                 log.debug("A message of type %s is not for cameras.", type(message).__name__)
 
     def _call(self, call: Call) -> None:
-        if self._health.off_words:
-            self._connection.send(Hangup(session=call.session, reason=self._health.off_words))
+        if (off := self._health.off) is not None:
+            self._connection.send(Hangup(session=call.session, reason=off.words, said=off.said))
         else:
             self._sessions.call(call)
 

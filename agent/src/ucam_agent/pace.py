@@ -9,6 +9,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ucam_protocol import FileSource, Settings, TestSource
+from ucam_sentences import say
 
 from . import stamp
 from .gst import Picture, Pipeline
@@ -61,7 +62,7 @@ class Pacer(threading.Thread):
             self._pace()
         except Exception as error:
             log.exception("The pacer failed")
-            self.failure = f"The source failed: {error}."
+            self.failure = say("The source failed: {error}.", error=error)
 
     def _pace(self) -> None:
         tick = self._now_tick() + 1

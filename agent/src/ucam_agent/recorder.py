@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 from ucam_protocol import MessageMalformed, NoAudio, Settings, decode_settings
+from ucam_sentences import say, together
 
 from . import camera, gst, schedule, wallclock
 from .board import look_at_board
@@ -34,7 +35,7 @@ from .errors import AgentError, ConfigInvalid
 from .faults import Trouble
 from .readers import Readers
 from .sound_sources import PCM
-from .spool import Hole, Spool
+from .spool import Hole, Spool, state_event
 from .writer import Writer
 
 log = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ class Recorder:
             dropped_before = self._before["dropped"]
             self._writer.begin(hole, lambda: dropped_before + capture.dropped, lambda: capture.track)
             if isinstance(capture.settings.audio, NoAudio) and "sound" in self._told:
-                self._tell_state("sound", "ok", "Sound is switched off.")
+                self._tell_state("sound", "ok", say("Sound is switched off."))
             capture.start(self._failed, self._on_ended)
         except AgentError as error:
             self._capture = None
@@ -234,9 +235,9 @@ class Recorder:
         self._later("settle", SETTLED_MS, self._settle)
         if self._fallback:
             self._fallback = None
-            self._tell_state("recorder", "ok", "The new settings are in use.")
+            self._tell_state("recorder", "ok", say("The new settings are in use."))
         self._writer.keep(self._proven_file, self._settings)
-        self._tell_state("camera", "ok", "The camera gives pictures.")
+        self._tell_state("camera", "ok", say("The camera gives pictures."))
         self._tell_encoder()
         sounds = bool(self._capture and self._capture.track)
         if (caps, sounds) != (self._caps, self._sounds):
@@ -283,7 +284,7 @@ class Recorder:
         """What was off is told in slices: should the power fail meanwhile, only the last one is not known for sure."""
         if schedule.shall_record(self._settings, _now()):
             self._off = False
-            self._tell_state("recorder", "ok", "Recording again, as the schedule says.")
+            self._tell_state("recorder", "ok", say("Recording again, as the schedule says."))
             self._begin(Hole("off", OFF))
         elif time.monotonic() - self._rested_s > REST_SLICE_S:
             self._rested_s = time.monotonic()
@@ -340,7 +341,7 @@ class Recorder:
             self._settings = settings
             if self._capture:
                 self._capture.apply(settings)
-            self._tell_state("recorder", "ok", "The new settings are in use.")
+            self._tell_state("recorder", "ok", say("The new settings are in use."))
             return
         self._try(settings)
 
@@ -359,9 +360,9 @@ class Recorder:
             return
         self._settings, self._fallback = self._fallback, None
         self._writer.apply(self._settings)
-        self._tell_state("recorder", "degraded", f"The new settings gave no picture, so the old ones are back. {words}")
-        hole = Hole("settings", f"New settings gave no picture. {words}")
-        self._end(lambda: self._begin(hole), gracefully=False)
+        back = say("The new settings gave no picture, so the old ones are back.")
+        self._tell_state("recorder", "degraded", together(back, words))
+        self._end(lambda: self._begin(Hole("settings", f"New settings gave no picture. {words}")), gracefully=False)
 
     # ------------------------------------------------------------ live.sock
 
@@ -413,15 +414,15 @@ class Recorder:
 
     def _tell_state(self, part: str, state: str, words: str) -> None:
         log.log(logging.INFO if state == "ok" else logging.WARNING, "%s %s: %s", part, state, words)
-        self._tell({"event": "state", "part": part, "state": state, "words": words})
+        self._tell(state_event(part, state, words))
 
     def _tell_encoder(self) -> None:
         if self._capture and self._capture.can_force:
             encoder = self._capture.encoder
-            words = encoder.words or f"{encoder.factory} encodes."
+            words = encoder.words or say("{encoder} encodes.", encoder=encoder.factory)
             self._tell_state("encoder", "degraded" if encoder.words else "ok", words)
         else:
-            self._tell_state("encoder", "ok", "The camera encodes itself; its own quality settings count.")
+            self._tell_state("encoder", "ok", say("The camera encodes itself; its own quality settings count."))
 
     def _run_counters(self, capture: Capture) -> dict[str, int]:
         return {"produced": capture.produced, "encoded": capture.encoded, "dropped": capture.dropped}

@@ -13,6 +13,8 @@ import os
 import struct
 from dataclasses import dataclass
 
+from ucam_sentences import say
+
 from .errors import AgentError
 from .ice import TurnServer
 
@@ -132,7 +134,9 @@ class _Client:
             if number:
                 raise RelayRefused(_refused(self._server, number, reason))
             if answer.kind != ALLOCATE | SUCCESS or not answer.relayed or not answer.is_signed_by(self._key):
-                raise RelayRefused(f"What answers at {self._server.place} is no relay that knows this camera.")
+                raise RelayRefused(
+                    say("What answers at {relay} is no relay that knows this camera.", relay=self._server.place)
+                )
             await self._ask(REFRESH, [(LIFETIME, bytes(4))])
             return answer.relayed
         raise RelayRefused(_refused(self._server, STALE_NONCE, "again and again"))
@@ -156,15 +160,21 @@ class _Client:
                 continue
         port = self._server.port
         raise RelaySilent(
-            f"{self._server.place} gives no answer. Check whether the relay runs, and open its UDP port {port} "
-            "(and 49152 to 65535) in its firewall."
+            say(
+                "{relay} gives no answer. Check whether the relay runs, and open its UDP port {port} "
+                "(and 49152 to 65535) in its firewall.",
+                relay=self._server.place,
+                port=port,
+            )
         )
 
     async def _answer(self, transaction: bytes) -> Answer:
         while True:
             heard = await self._line.heard.get()
             if isinstance(heard, OSError):
-                raise RelaySilent(f"Nothing listens at {self._server.place}. Start the relay (coturn).") from heard
+                raise RelaySilent(
+                    say("Nothing listens at {relay}. Start the relay (coturn).", relay=self._server.place)
+                ) from heard
             if answer := Answer.read(heard, transaction):
                 return answer
 
@@ -202,8 +212,9 @@ def _integrity(raw: bytes, key: bytes) -> bytes:
 
 def _refused(server: TurnServer, number: int, reason: str) -> str:
     if number == UNAUTHENTICATED:
-        return (
-            f"{server.place} does not accept the server's credentials. UCAM_TURN_SECRET must be the "
-            "static-auth-secret of its configuration (manage.py turn_config writes it), and both clocks right."
+        return say(
+            "{relay} does not accept the server's credentials. UCAM_TURN_SECRET must be the "
+            "static-auth-secret of its configuration (manage.py turn_config writes it), and both clocks right.",
+            relay=server.place,
         )
-    return f"{server.place} gives no place: {number} {reason}.".replace(" .", ".")
+    return say("{relay} gives no place: {reason}.", relay=server.place, reason=f"{number} {reason}".strip())

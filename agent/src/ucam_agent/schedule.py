@@ -9,10 +9,15 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from ucam_protocol import Day, Period, Settings
+from ucam_sentences import english, say
 
 log = logging.getLogger(__name__)
 
 DAYS: tuple[str, ...] = get_args(Day)
+WEEKDAYS = (
+    english("Monday"), english("Tuesday"), english("Wednesday"), english("Thursday"), english("Friday"),
+    english("Saturday"), english("Sunday"),
+)  # fmt: skip
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  # a clock before that cannot be right, so nobody knows the time
 
 
@@ -29,8 +34,9 @@ def words(settings: Settings, now: datetime) -> str:
     local = now.astimezone(_zone(settings.timezone)).replace(second=0, microsecond=0)
     begins = [begin for period in settings.schedule if (begin := _next(period, local)) is not None]
     if not begins:
-        return "The camera's schedule leaves it off."
-    return f"Off by its schedule until {min(begins).strftime('%A %H:%M')}."
+        return say("The camera's schedule leaves it off.")
+    begin = min(begins)
+    return say("Off by its schedule until {day} {time}.", day=say(WEEKDAYS[begin.weekday()]), time=f"{begin:%H:%M}")
 
 
 def _shown(period: Period, local: datetime) -> bool:

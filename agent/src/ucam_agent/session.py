@@ -22,6 +22,7 @@ from ucam_protocol import (
     RtspSource,
     StreamName,
 )
+from ucam_sentences import carried, say
 
 from .errors import AgentError
 from .frames import Frame, Frames, Samples, Stream
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SESSIONS_MAX = 16
+REASON_MAX = 300
 SESSIONS_PER_VIEWER_MAX = 4
 PICTURE_WITHIN_S = 8.0
 CONNECT_WITHIN_S = 20.0
@@ -135,7 +137,7 @@ class Sessions:
             return
         refusal = self._refusal(_bare(call.from_))
         if refusal:
-            self._send(Hangup(session=call.session, reason=refusal))
+            self._hang_up(call.session, refusal)
             return
         session = Session(call.session, call.from_, self, call.stream, sound=call.sound)
         self._sessions[call.session] = session
@@ -154,7 +156,7 @@ class Sessions:
         if session is None or session.branch is None or session.state is not SessionState.OFFERED:
             return
         if not is_answer(answer.sdp):
-            self.close(session, "The answer could not be read.")
+            self.close(session, say("The answer could not be read."))
             return
         session.state = SessionState.ANSWERED
         session.branch.answer(answer.sdp)
@@ -189,7 +191,7 @@ class Sessions:
         self._want()
         self._frames.ask_keyframe()  # the first viewer need not wait for what is learnt from it
         for session in [one for one in self._sessions.values() if one.state is not SessionState.CALLED]:
-            self.close(session, "The camera's picture changed; call again.")
+            self.close(session, say("The camera's picture changed; call again."))
 
     def frame(self, frame: Frame) -> None:
         """One frame for all viewers."""
@@ -205,7 +207,7 @@ class Sessions:
     def use_small(self, own: RtspSource | None) -> None:
         """The IP camera's own small stream, if it has one: those who watch another call again."""
         if self._small.use(own):
-            self._end_small("The camera's picture changed; call again.")
+            self._end_small(say("The camera's picture changed; call again."))
 
     def sound(self, samples: Samples) -> None:
         """Some sound for all viewers that asked for it."""
@@ -222,9 +224,11 @@ class Sessions:
     def _refusal(self, person: str) -> str:
         """Why one more session is not possible; empty when it is."""
         if sum(session.person == person for session in self._sessions.values()) >= SESSIONS_PER_VIEWER_MAX:
-            return f"You watch this camera in {SESSIONS_PER_VIEWER_MAX} places already. Close one of them first."
+            return say(
+                "You watch this camera in {n} places already. Close one of them first.", n=SESSIONS_PER_VIEWER_MAX
+            )
         if len(self._sessions) >= SESSIONS_MAX:
-            return f"This camera has {SESSIONS_MAX} viewers already, as many as it can serve. Try again later."
+            return say("This camera has {n} viewers already, as many as it can serve. Try again later.", n=SESSIONS_MAX)
         return ""
 
     async def _open(self, session: Session) -> None:
@@ -237,10 +241,12 @@ class Sessions:
                     fanout = await self._shared_fanout(webrtc, session, small)
                     session.branch = await fanout.add(session, ice_urls(self.ice_servers), sound=session.sound)
         except TimeoutError:
-            self.close(session, "The camera has no picture at the moment.")
+            self.close(session, say("The camera has no picture at the moment."))
         except AgentError as error:
             log.error("Live pictures are not possible: %s", error)
-            self.close(session, "The camera cannot send live pictures. Its owner finds out why by `ucam-agent doctor`.")
+            self.close(
+                session, say("The camera cannot send live pictures. Its owner finds out why by `ucam-agent doctor`.")
+            )
 
     async def warm(self) -> None:
         """Loads what the first viewer would wait for: about a second, 8 MB."""
@@ -292,12 +298,15 @@ class Sessions:
             session.deadline.cancel()
         if reason is not None:
             log.info("Session of %s ended: %s", session.person, reason)
-            self._send(Hangup(session=session.id, reason=reason))
+            self._hang_up(session.id, reason)
         self._want()
         task = asyncio.create_task(self._dispose(session))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
         self.changed()
+
+    def _hang_up(self, session: str, reason: str) -> None:
+        self._send(Hangup(session=session, reason=str(reason)[:REASON_MAX], said=carried(reason)))
 
     async def _dispose(self, session: Session) -> None:
         """Take the branch out; the last one takes the pipeline along."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ucam_protocol import RtspSource
+from ucam_sentences import say
 
 from .errors import AgentError
 from .frames import Frame, Frames, Stream
@@ -114,12 +115,12 @@ class SmallStream:
 
     def _own_gave_up(self, words: str) -> None:
         self._no_own(words)
-        self._gave_up("The camera's small picture has ended; call again.")
+        self._gave_up(say("The camera's small picture has ended; call again."))
 
     def _encoder_gave_up(self) -> None:
         """It takes more than this device has: those who watch call again, and get the large one."""
         self._refused = True
-        self._gave_up("This camera cannot make a small picture in time; call again for the large one.")
+        self._gave_up(say("This camera cannot make a small picture in time; call again for the large one."))
 
     async def _end(self) -> None:
         small, self._small = self._small, None

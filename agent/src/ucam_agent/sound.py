@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from ucam_protocol import AlsaAudio, FileSource, RtspSource, Settings, SourceAudio, TestSource
+from ucam_sentences import say, together
 
 from . import gst, sound_sources
 from .backoff import Backoff
@@ -116,7 +117,7 @@ class Sound(threading.Thread):
                 self._fail(error.message)
             except Exception as error:
                 log.exception("The sound failed")
-                self._fail(f"The sound failed: {error}.")
+                self._fail(say("The sound failed: {error}.", error=error))
             if time.monotonic() - began > RETRY_S[1]:
                 backoff.reset()
             self._closing.wait(backoff.delay_s())
@@ -150,12 +151,12 @@ class Sound(threading.Thread):
     def _on_frame(self, sample: Sample, late_ns: int) -> None:
         """Streaming thread."""
         self._arrived_at = time.monotonic()
-        self._say("ok", "Sound is recorded.")
+        self._say("ok", say("Sound is recorded."))
         if self.track:
             self.track.heard(sample.mono_ns - late_ns, sample.content())
 
     def _fail(self, words: str) -> None:
-        self._say("broken", f"{words} Pictures are recorded without sound; it is tried again.")
+        self._say("broken", together(words, say("Pictures are recorded without sound; it is tried again.")))
 
     def _say(self, state: str, words: str) -> None:
         if words != self._told:
@@ -165,30 +166,39 @@ class Sound(threading.Thread):
 
 def _name(settings: Settings) -> str:
     if isinstance(settings.audio, AlsaAudio):
-        return f"The microphone {settings.audio.device or 'default'}"
-    return "The IP camera's sound" if isinstance(settings.source, RtspSource) else "The footage's sound"
+        return say("The microphone {device}", device=settings.audio.device or "default")
+    return say("The IP camera's sound" if isinstance(settings.source, RtspSource) else "The footage's sound")
 
 
 def _meaning(settings: Settings, fault: gst.Fault) -> str:
     """A fault in words; what is behind the source is the encoder's."""
     name = _name(settings)
     if fault.element != "source":
-        return f"{name} cannot be encoded. ({fault.words})"
+        return say("{name} cannot be encoded. ({told})", name=name, told=fault.words)
     if fault.kind == "resource.busy":
-        return f"{name} is used by another program. Stop that program."
-    return f"{name} cannot be opened or was unplugged. Check its plug and its name (arecord -L). ({fault.words})"
+        return say("{name} is used by another program. Stop that program.", name=name)
+    return say(
+        "{name} cannot be opened or was unplugged. Check its plug and its name (arecord -L). ({told})",
+        name=name,
+        told=fault.words,
+    )
 
 
 def _silent(settings: Settings) -> str:
     if isinstance(settings.audio, AlsaAudio):
-        return f"{_name(settings)} gives nothing. Check its plug."
-    return f"{_name(settings)} has stopped or was never there."
+        return say("{name} gives nothing. Check its plug.", name=_name(settings))
+    return say("{name} has stopped or was never there.", name=_name(settings))
 
 
 def _nothing(settings: Settings, offered: list[str]) -> str:
     """The camera has no sound of its own that could be used."""
     if not isinstance(settings.source, RtspSource):
-        return "This camera has no microphone of its own. Choose one of the device's (alsa), or switch sound off."
+        return say("This camera has no microphone of its own. Choose one of the device's (alsa), or switch sound off.")
     if not offered:
-        return "The IP camera sends no sound. Switch its microphone on in its own settings, or switch sound off here."
-    return f"The IP camera's sound is {', '.join(offered)}, which cannot be used. Choose AAC or G.711 in its settings."
+        return say(
+            "The IP camera sends no sound. Switch its microphone on in its own settings, or switch sound off here."
+        )
+    return say(
+        "The IP camera's sound is {offered}, which cannot be used. Choose AAC or G.711 in its settings.",
+        offered=", ".join(offered),
+    )

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from ucam_boxes import Fragment, Init
 from ucam_protocol import Settings
+from ucam_sentences import Said, say
 
 from . import wallclock
 from .chunk import Chunk, OpenChunk, Sidecar, sidecar_of
@@ -35,6 +36,12 @@ _BOOT = re.compile(r"^[0-9a-f]{32}$")
 _CHUNK = re.compile(r"^(\d{8,})\.(json|mp4)$")
 
 Tell = Callable[[dict[str, Any]], None]
+
+
+def state_event(part: str, state: str, words: str) -> dict[str, Any]:
+    """How a part is, as the recorder tells it (docs/architecture.md, live.sock)."""
+    told = {"event": "state", "part": part, "state": state, "words": words}
+    return told | ({"said": words.sentences} if isinstance(words, Said) else {})
 
 
 class SpoolFull(OSError):
@@ -73,6 +80,9 @@ class Hole:
 
     cause: str
     detail: str
+
+    def __post_init__(self) -> None:
+        self.detail = str(self.detail)  # plain, as it is written into files
 
 
 @dataclass(slots=True)
@@ -175,7 +185,7 @@ class Spool:
         self.recorded += fragment.frames
         if self._broken:
             self._broken = ""
-            self.tell({"event": "state", "part": "spool", "state": "ok", "words": "Recording again."})
+            self.tell(state_event("spool", "ok", say("Recording again.")))
 
     def skip(self, frames: int, dropped: int) -> None:
         """So many frames were never given to `write`, because it took too long."""
@@ -184,7 +194,7 @@ class Spool:
     def tell_hung(self) -> None:
         """Says that the disk takes nothing. Any thread."""
         log.error("The disk takes nothing any more (%s). Frames are being lost.", HUNG)
-        self.tell({"event": "state", "part": "spool", "state": "broken", "words": _unwritable(HUNG)})
+        self.tell(state_event("spool", "broken", _unwritable(HUNG)))
 
     def close(self, dropped: int) -> None:
         """Closes the open chunk, if there is one."""
@@ -346,11 +356,11 @@ class Spool:
         full = isinstance(error, SpoolFull)
         if frames and self._ended_ms is not None and self._hole is None:
             self._hole = Hole("spool_full" if full else "disk", str(error))
-        words = str(error) if full else _unwritable(error.strerror)
+        words = error.args[0] if full else _unwritable(error.strerror)
         if words != self._broken:
             self._broken = words
             log.error("%s Frames are being lost.", words)
-            self.tell({"event": "state", "part": "spool", "state": "broken", "words": words})
+            self.tell(state_event("spool", "broken", words))
         # What follows does not join what is there: it begins another chunk, behind a gap.
         self._tear(dropped)
 
@@ -364,8 +374,11 @@ class Spool:
             self._evict(next((held for held in self._closed if held.confirmed), self._closed[0]))
         if self._free() - need < self.free_floor_bytes:
             raise SpoolFull(
-                f"The disk has less than {self.free_floor_bytes >> 20} MiB free and no recording is left to delete. "
-                "Free some space on the camera."
+                say(
+                    "The disk has less than {size} MiB free and no recording is left to delete. "
+                    "Free some space on the camera.",
+                    size=self.free_floor_bytes >> 20,
+                )
             )
 
     def _free(self) -> int:
@@ -470,7 +483,7 @@ class Spool:
 
 
 def _unwritable(reason: str | None) -> str:
-    return f"The disk cannot be written ({reason}). Check card and disk."
+    return say("The disk cannot be written ({reason}). Check card and disk.", reason=reason)
 
 
 def _started_ms(chunks: list[Held]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ucam_protocol import Chat, Jid, JidInvalid, Message
+from ucam_sentences import carried, say, together
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +19,8 @@ _MENTION = re.compile(r"@([a-z0-9][a-z0-9._-]*)(?:@([\w.-]+))?[,:]?\s*", re.IGNO
 # In the midst of a line only questions count, and only when they end it: "good morning, @cam001 status please".
 _ASKED = re.compile(r"([a-z]+)(?:\s+please)?\s*(?:[.,;:!?)]|$)", re.IGNORECASE)
 _SENTENCE = {
-    "watch": "You may ask me for that once you may watch this camera. Ask an operator for the right.",
-    "operate": "Only who may operate this camera can ask me for that. Ask an operator for the right.",
+    "watch": say("You may ask me for that once you may watch this camera. Ask an operator for the right."),
+    "operate": say("Only who may operate this camera can ask me for that. Ask an operator for the right."),
 }
 
 
@@ -90,7 +91,8 @@ class Talk:
         name, _, rest = words.partition(" ")
         said = await self._words(name or "help", rest.strip(), chat.may)
         to, camera = str(sender) if chat.to else "", str(own) if said.at else ""
-        self._send(Chat(text=said.text[:TEXT_MAX], to=to, camera=camera, at=said.at))
+        text = str(said.text)[:TEXT_MAX]
+        self._send(Chat(text=text, to=to, camera=camera, at=said.at, said=carried(said.text)))
 
     async def _words(self, name: str, rest: str, may: list[str]) -> Said:
         command = self._commands.get(name)
@@ -102,11 +104,18 @@ class Talk:
             return await command.answer(rest)
         except OSError as error:
             log.warning("%s could not be done: %s", name, error)
-            return Said(f"That did not work: {error.strerror or error}. Check card and disk of this camera.")
+            return Said(
+                say(
+                    "That did not work: {reason}. Check card and disk of this camera.",
+                    reason=error.strerror or error,
+                )
+            )
 
     def _help(self, name: str) -> str:
-        known = " ".join(f"{word}: {command.words}" for word, command in self._commands.items())
-        return known if name == "help" else f"I do not know {name[:40]!r}. What I know: {known}"
+        known = [together(say("{word}:", word=word), command.words) for word, command in self._commands.items()]
+        if name == "help":
+            return together(*known)
+        return together(say("I do not know {word}. What I know:", word=repr(name[:40])), *known)
 
 
 def _is_ours(mention: re.Match[str], own: Jid) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from ucam_sentences import say, together
 
 from .errors import (
     AgentError,
@@ -25,6 +26,7 @@ from .errors import (
     OffsetWrong,
     StorageAway,
     TokenRefused,
+    ask_again,
     clock_words,
 )
 from .wire import Wire
@@ -35,9 +37,8 @@ PIECE_BYTES = 16 * 1024
 CONNECT_WITHIN_S = 8.0
 RETRY_AFTER_MAX_S = 60.0
 _ID = re.compile(r"^[A-Za-z0-9_.-]{1,100}$")
-_REFUSED = (
-    "Storage does not accept this camera's token: it was revoked or belongs to another server. "
-    "Ask an operator for a new code and run: ucam-agent enrol --again URL CODE."
+_REFUSED = together(
+    say("Storage does not accept this camera's token: it was revoked or belongs to another server."), ask_again()
 )
 
 
@@ -68,7 +69,7 @@ class Storage:
         answer = await self._request("POST", self._base_url + "chunks/", headers)
         name = urlsplit(answer.get("Location", "")).path.rstrip("/").rpartition("/")[2]
         if not _ID.match(name):
-            raise StorageAway("Storage did not say where the chunk goes.")
+            raise StorageAway(say("Storage did not say where the chunk goes."))
         # The token goes only to where this device was enrolled, whatever host a proxy has written into Location.
         return Upload(f"{self._base_url}chunks/{name}", _number(answer, "Upload-Offset", 0), _length(answer))
 
@@ -143,7 +144,7 @@ def _number(headers: Mapping[str, str], name: str, default: int | None) -> int:
     if value is None and default is not None:
         return default
     if value is None or not value.isascii() or not value.isdigit() or len(value) > 18:
-        raise StorageAway(f"Storage's answer has no proper {name}.")
+        raise StorageAway(say("Storage's answer has no proper {name}.", name=name))
     return int(value)
 
 
@@ -169,7 +170,9 @@ async def _refusal(response: aiohttp.ClientResponse) -> AgentError:
         return ChecksumWrong(message)
     if status in (400, 413, 415, 422):
         return ChunkRefused(message)
-    words = message if status in (429, 503) and code else f"Storage answers {status}: {message}"
+    words = together(message)
+    if not code or status not in (429, 503):
+        words = say("Storage answers {status}: {message}", status=status, message=together(message))
     return StorageAway(words, _retry_after_s(response.headers.get("Retry-After", "")))
 
 
@@ -188,9 +191,9 @@ def _retry_after_s(text: str) -> float:
 
 def _away(error: BaseException) -> StorageAway:
     if isinstance(error, TimeoutError):
-        return StorageAway("Storage gives no answer.")
+        return StorageAway(say("Storage gives no answer."))
     if words := clock_words(error):
         return StorageAway(words)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return StorageAway(f"Storage cannot be reached ({error.os_error.strerror or error.os_error}).")
-    return StorageAway(f"Storage's answer broke off ({error or type(error).__name__}).")
+        return StorageAway(say("Storage cannot be reached ({cause}).", cause=error.os_error.strerror or error.os_error))
+    return StorageAway(say("Storage's answer broke off ({cause}).", cause=str(error) or type(error).__name__))

@@ -1,6 +1,8 @@
 // The card's files with what only the installer knows: Wi-Fi and key are put in here, in the browser.
 // YAML is written as JSON, so that no name and no password means anything but itself (cameras/enrolment/card.py is the twin).
 
+import { t } from '../text.js';
+
 /** @typedef {{name: string, password: string, country: string}} Wifi */
 
 /** Something that was typed cannot be used; the message says why. */
@@ -16,11 +18,11 @@ export function asYaml(value) {
 
 /** Throws CardError. @param {Wifi} wifi */
 function check({ name, password, country }) {
-  if (new TextEncoder().encode(name).length > 32 || name.includes('\0')) throw new CardError('A Wi-Fi name has at most 32 bytes.');
+  if (new TextEncoder().encode(name).length > 32 || name.includes('\0')) throw new CardError(t('A Wi-Fi name has at most 32 bytes.'));
   if (password && !/^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$/.test(password)) {
-    throw new CardError('A Wi-Fi password has 8 to 63 characters, without accents or umlauts.');
+    throw new CardError(t('A Wi-Fi password has 8 to 63 characters, without accents or umlauts.'));
   }
-  if (!/^[A-Z]{2}$/.test(country)) throw new CardError('Which country is this Wi-Fi in? Two letters, for example DE.');
+  if (!/^[A-Z]{2}$/.test(country)) throw new CardError(t('Which country is this Wi-Fi in? Two letters, for example DE.'));
 }
 
 /** @param {string} text of `network-config` without Wi-Fi @param {Wifi} wifi */
@@ -36,7 +38,7 @@ function withWifi(text, wifi) {
 /** @param {string} text of `user-data` @param {string} key one line of an .pub file */
 function withKey(text, key) {
   if (!/^(ssh-|ecdsa-|sk-)[\w@.-]+ [A-Za-z0-9+/=]+( [\x20-\x7e]*)?$/.test(key)) {
-    throw new CardError('This is no public SSH key. It is one line that begins with ssh-, from a file that ends in .pub.');
+    throw new CardError(t('This is no public SSH key. It is one line that begins with ssh-, from a file that ends in .pub.'));
   }
   const first = '#cloud-config\n';
   const plan = JSON.parse(text.slice(first.length));
@@ -53,7 +55,7 @@ function withKey(text, key) {
  */
 export function cardFiles(files, { wifi, key }) {
   const made = { ...files };
-  if (!wifi.name && wifi.password) throw new CardError('There is a Wi-Fi password, but no Wi-Fi name.');
+  if (!wifi.name && wifi.password) throw new CardError(t('There is a Wi-Fi password, but no Wi-Fi name.'));
   if (wifi.name) {
     check(wifi);
     made['network-config'] = withWifi(made['network-config'] ?? '{"network": {}}', wifi);

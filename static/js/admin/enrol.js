@@ -2,6 +2,7 @@
 
 import { cameraPath, get, snapshot } from '../api.js';
 import { part, setText } from '../dom.js';
+import { t } from '../text.js';
 import { signedIn } from '../token.js';
 import { CardError, cardFiles } from './card.js';
 import { zip } from './zip.js';
@@ -44,8 +45,8 @@ async function copy(button) {
   // Over plain HTTP browsers have no clipboard for pages; the line is selected then.
   if (navigator.clipboard) {
     await navigator.clipboard.writeText(line.textContent ?? '');
-    setText(button, 'Copied');
-  } else setText(button, 'Selected');
+    setText(button, t('Copied'));
+  } else setText(button, t('Selected'));
 }
 
 /** @param {{step: string, state: string, words: string}[]} steps */
@@ -79,12 +80,12 @@ async function watch() {
   for (;;) {
     try {
       if (!document.hidden && (await look())) {
-        setText(words, 'Everything works: this camera has arrived.');
+        setText(words, t('Everything works: this camera has arrived.'));
         return;
       }
-      setText(words, 'Brought up to date every two seconds.');
+      setText(words, t('Brought up to date every two seconds.'));
     } catch (error) {
-      setText(words, `The server did not answer (${error instanceof Error ? error.message : error}). Trying again.`);
+      setText(words, t('The server did not answer ({why}). Trying again.', { why: error instanceof Error ? error.message : String(error) }));
     }
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
   }
@@ -100,4 +101,4 @@ if (page.dataset['code']) {
   }
 }
 if (signedIn()) void watch();
-else setText(part('poll-words', HTMLElement), 'Reload the page to see what is new.');
+else setText(part('poll-words', HTMLElement), t('Reload the page to see what is new.'));

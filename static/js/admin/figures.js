@@ -2,6 +2,7 @@
 
 import uPlot from '../../vendor/uplot.js';
 import { part, setText } from '../dom.js';
+import { language, t } from '../text.js';
 
 /** @typedef {{ at: number[], lines: (number | null)[][], words: string }} Figure */
 
@@ -10,14 +11,14 @@ const BLUE = '#0b5cad', RED = '#b3261e', AMBER = '#b35900';
 
 /** @type {Record<string, { unit: string, most?: number, bars?: boolean, lines: { label: string, stroke: string }[] }>} */
 const PLOTS = {
-  inflow: { unit: 'Mbit/s', lines: [{ label: 'stored', stroke: BLUE }] },
-  disk: { unit: 'GB', lines: [{ label: 'footage', stroke: BLUE }, { label: 'room for footage', stroke: RED }] },
-  coverage: { unit: '%', most: 100, lines: [{ label: 'stored', stroke: BLUE }] },
-  alerts: { unit: '', bars: true, lines: [{ label: 'critical', stroke: RED }, { label: 'warning', stroke: AMBER }] },
+  inflow: { unit: 'Mbit/s', lines: [{ label: t('stored'), stroke: BLUE }] },
+  disk: { unit: 'GB', lines: [{ label: t('footage'), stroke: BLUE }, { label: t('room for footage'), stroke: RED }] },
+  coverage: { unit: '%', most: 100, lines: [{ label: t('stored'), stroke: BLUE }] },
+  alerts: { unit: '', bars: true, lines: [{ label: t('critical'), stroke: RED }, { label: t('warning'), stroke: AMBER }] },
 };
 
 /** @param {number} at_s */
-const day = (at_s) => new Date(at_s * 1000).toLocaleDateString(undefined, { day: 'numeric', month: 'short' });
+const day = (at_s) => new Date(at_s * 1000).toLocaleDateString(language, { day: 'numeric', month: 'short' });
 
 /** @param {string} name @param {Figure} figure */
 function draw(name, figure) {
@@ -46,5 +47,5 @@ try {
   if (!answer.ok) throw new Error(String(answer.status));
   for (const [name, figure] of Object.entries(await answer.json())) draw(name, figure);
 } catch {
-  setText(part('inflow-words', HTMLElement), 'The figures could not be fetched. Reload the page; look at the server’s log if that does not help.');
+  setText(part('inflow-words', HTMLElement), t('The figures could not be fetched. Reload the page; look at the server’s log if that does not help.'));
 }

@@ -6,6 +6,8 @@ import importlib
 import logging
 from types import ModuleType
 
+from ucam_sentences import say
+
 from .led import LedFailed, LedMissing
 
 log = logging.getLogger(__name__)
@@ -26,9 +28,13 @@ class GpioLed:
             gpio.setup(pin, gpio.OUT, initial=gpio.LOW)
         except Exception as error:  # rpi-lgpio raises lgpio.error, a plain Exception that other boards' libraries lack
             raise LedMissing(
-                f"The light on {self.name} cannot be used: {error}. "
-                "Check `gpio` under [led] in the agent's configuration, that nothing else uses the pin, "
-                "and that this user is in the group gpio."
+                say(
+                    "The light on {name} cannot be used: {error}. "
+                    "Check `gpio` under [led] in the agent's configuration, that nothing else uses the pin, "
+                    "and that this user is in the group gpio.",
+                    name=self.name,
+                    error=error,
+                )
             ) from error
 
     def light(self, lit: bool) -> None:
@@ -56,7 +62,9 @@ def _library() -> ModuleType:
         return importlib.import_module("RPi.GPIO")
     except ImportError as error:
         raise LedMissing(
-            f"A light on a GPIO pin needs the Debian package {PACKAGE}. Install it: sudo apt-get install {PACKAGE}"
+            say("A light on a GPIO pin needs a Debian package: sudo apt-get install {package}", package=PACKAGE)
         ) from error
     except (RuntimeError, NotImplementedError) as error:  # "can only be run on a Raspberry Pi"
-        raise LedMissing(f"This board has no GPIO pins that {PACKAGE} knows: {error}") from error
+        raise LedMissing(
+            say("This board has no GPIO pins that {package} knows: {error}", package=PACKAGE, error=error)
+        ) from error

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from ucam_sentences import say
+
 from .led import LedFailed, LedMissing
 
 LEDS = Path("/sys/class/leds")
@@ -37,15 +39,21 @@ class SysfsLed:
             self._lit = (directory / "max_brightness").read_text().strip()
             self._trigger = _to_restore((directory / "trigger").read_text())
         except OSError as error:
-            raise LedMissing(f"There is no usable light in {directory}: {error.strerror}.") from error
+            raise LedMissing(
+                say("There is no usable light in {directory}: {reason}.", directory=directory, reason=error.strerror)
+            ) from error
         try:
             self._put("trigger", "none")
             self._put("brightness", "0")
         except OSError as error:
             self.close()
             raise LedMissing(
-                f"The light {self.name} may not be used ({error.strerror}). "
-                "Put 99-ucam-leds.rules into /etc/udev/rules.d and start the device again."
+                say(
+                    "The light {name} may not be used ({reason}). "
+                    "Put 99-ucam-leds.rules into /etc/udev/rules.d and start the device again.",
+                    name=self.name,
+                    reason=error.strerror,
+                )
             ) from error
 
     def light(self, lit: bool) -> None:
@@ -80,4 +88,6 @@ def find(leds: Path = LEDS, write: Write = write_attribute) -> SysfsLed:
     for name in NAMES:
         if (leds / name).is_dir():
             return SysfsLed(leds / name, write)
-    raise LedMissing(f"This board has no activity light ({' or '.join(NAMES)}) in {leds}.")
+    raise LedMissing(
+        say("This board has no activity light ({names}) in {directory}.", names=", ".join(NAMES), directory=leds)
+    )

@@ -1,0 +1,108 @@
+"""Sentences for people, made so that each reader gets them in their own language: English, and its values apart.
+
+`say("The clock is {length} slow.", length=…)` is English text that remembers both. What goes over the wire beside a
+text are its `Sentences`; whoever knows a translation of the English fills the values into that, and whoever knows none,
+or is older than this, has the text. No Django.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+PLACE = re.compile(r"\{(\w+)\}")
+
+English = Annotated[str, Meta(min_length=1, max_length=400)]
+Name = Annotated[str, Meta(pattern=r"^[a-z_]{1,30}$")]
+Value = Annotated[str, Meta(max_length=1000)]
+Phrase = tuple[English, dict[Name, Value]]  # what stands within a sentence and is translated too: "2 hours"
+Sentence = tuple[English, dict[Name, Value | Annotated[list[Phrase], Meta(max_length=8)]]]
+Sentences = Annotated[list[Sentence], Meta(max_length=40)]
+
+
+class Said(str):
+    """English text that knows the sentences it is made of. `str()` of it is plain text, which msgspec wants."""
+
+    sentences: list[Any]
+
+
+def say(text: str, /, **values: object) -> Said:
+    """One sentence; `{name}` in it is replaced by the value of that name: text, a number, or what was said."""
+    return said([[text, {name: kept(value) for name, value in values.items()}]])
+
+
+def english(text: str) -> str:
+    """Marks a sentence for translation that `say` gets later."""
+    return text
+
+
+def said(sentences: list[Any]) -> Said:
+    """The English text of sentences."""
+    made = Said(in_words(sentences))
+    made.sentences = sentences
+    return made
+
+
+def kept(value: object) -> Any:
+    """A value as a sentence keeps it."""
+    return value.sentences if isinstance(value, Said) else str(value)
+
+
+def heard(words: str, sentences: list[Sentence]) -> str:
+    """A text that came over the wire with its sentences, as if it was said here."""
+    return said(msgspec.to_builtins(sentences)) if sentences else words
+
+
+def together(*parts: str) -> Said:
+    """Sentences one after the other; what is no `Said` (an error of the system) counts as one without values."""
+    there = [part for part in parts if part]
+    made = Said(" ".join(there))
+    made.sentences = [sentence for part in there for sentence in sentences_of(part)]
+    return made
+
+
+def sentences_of(text: str) -> list[Any]:
+    """What a text is made of; of foreign text: itself."""
+    return text.sentences if isinstance(text, Said) else [[text, {}]] if text else []
+
+
+def in_words(sentences: Iterable[Any], translate: Callable[[str], str] = str, show: Callable[[Any], str] = str) -> str:
+    """The sentences by a translation of their English; `show`: how a value that is no text is written."""
+
+    def fill(text: str, values: dict[str, Any]) -> str:
+        # Braces that are no value's stay: nothing of a foreign text is ever read as a format.
+        return PLACE.sub(lambda place: shown(values[place[1]]) if place[1] in values else place[0], text)
+
+    def shown(value: Any) -> str:
+        return in_words(value, translate, show) if isinstance(value, list) else show(value)
+
+    return " ".join(fill(translate(text), values) for text, values in sentences if text)
+
+
+def carried(text: str) -> list[Sentence]:
+    """A text's sentences as they go over the wire; none of a text that has none, or too much for it."""
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(text.sentences, Sentences) if isinstance(text, Said) else []
+    return []
+
+
+def agreed(text: str, sentences: list[Sentence]) -> list[Sentence]:
+    """Foreign sentences, if their English is that text: what is said in two languages is said to everybody.
+
+    No value has two places, so that no small frame becomes a huge text.
+    """
+    places = [PLACE.findall(one) for one in _english(sentences)]
+    once = all(len(names) == len(set(names)) for names in places)
+    return sentences if once and in_words(sentences) == text else []
+
+
+def _english(sentences: list[Sentence]) -> Iterable[str]:
+    """Every English text in them."""
+    for text, values in sentences:
+        yield text
+        yield from (phrase[0] for value in values.values() if isinstance(value, list) for phrase in value)
