@@ -17,9 +17,9 @@ export function conditionOf(camera, now) {
   const { status } = camera;
   if (!status) return made('recording', 'recording', t('Online'), t('It has not said how it is yet'));
   const { recorder, camera: source, encoder, storage } = status.parts;
-  if (recorder?.state === 'off') return made('off', 'off', t('Off'), recorder.words || t('Nothing is recorded'), recorder.words || t('Nothing is recorded'));
+  if (recorder?.state === 'off') return made('off', 'off', t('Off'), recorder.words || t('Nothing is recorded'), t('Off'));
   for (const part of [source, encoder, recorder]) {
-    if (part?.state === 'broken') return made('lost', 'lost', t('Not recording'), part.words || t('Look at the camera'), part.words);
+    if (part?.state === 'broken') return made('lost', 'lost', t('Not recording'), part.words || t('Look at the camera'), t('Not recording'));
   }
   if (!status.recording) return made('connecting', 'connecting', t('Starting'), recorder?.words || t('It is about to record'));
   if (storage && ['broken', 'degraded', 'off'].includes(storage.state)) return kept(status);

@@ -19,8 +19,9 @@ import { Player, RATES } from '../player.js';
 import { RangeBar } from '../range.js';
 import { keepPeople } from '../roster.js';
 import { SoundControl } from '../sound.js';
+import { linkTo, shares } from '../share.js';
 import { t } from '../text.js';
-import { MINUTE, SECOND, ago, clock, day, dayAfter, dayStart, inZone, iso, parse } from '../time.js';
+import { MINUTE, SECOND, ago, clock, day, dayAfter, dayStart, inZone, iso, parse, timeThere } from '../time.js';
 import { Timeline } from '../timeline.js';
 
 const COVER_EVERY_MS = 10 * SECOND;
@@ -28,6 +29,7 @@ const jid = decodeURIComponent(location.pathname.split('/').filter(Boolean).at(-
 
 class CameraPage {
   #clock = part('clock', HTMLTimeElement);
+  #there = part('clock-there', HTMLElement);
 
   /** @param {{place: import('../place.js').Place, room: import('../room.js').Room, invitations: import('../follow.js').Invitations}} page @param {import('../api.js').Camera} camera */
   constructor({ place, room, invitations }, camera) {
@@ -64,7 +66,7 @@ class CameraPage {
     const at = parse(new URLSearchParams(location.search).get('at'));
     this.#day(dayStart(Number.isNaN(at) ? this.room.now() : at));
     if (Number.isNaN(at) || !this.replay) this.player.goLive();
-    else void this.#deepLink(at);
+    else void this.#deepLink(at, parse(new URLSearchParams(location.search).get('until')));
     part('lead', HTMLButtonElement).hidden = false;
     this.follow.begin();
     new Attention().watch(this.stage, (looked) => {
@@ -76,9 +78,10 @@ class CameraPage {
     this.#tick();
   }
 
-  /** The coverage first, so that a gap says what it is instead of failing to play. @param {number} at */
-  async #deepLink(at) {
+  /** The coverage first, so that a gap says what it is instead of failing to play. @param {number} at @param {number} [until] end of a range that begins there */
+  async #deepLink(at, until = NaN) {
     this.timeline.setInstant(at);
+    if (until > at) this.timeline.show({ from: at, to: until });
     await this.cover.ask(dayStart(at), true);
     this.player.seek(at, true);
   }
@@ -138,6 +141,7 @@ class CameraPage {
     press('live', () => this.#own(() => player.goLive()));
     press('full', () => void this.#fullscreen());
     press('save', () => void this.#save());
+    shares(part('share', HTMLButtonElement), () => linkTo({ at: player.mode === 'live' ? NaN : player.at }), this.camera.name);
     press('day-before', () => timeline.goToDay(dayStart(timeline.day - 1)));
     press('day-after', () => timeline.goToDay(dayAfter(timeline.day)));
     const rate = part('rate', HTMLSelectElement);
@@ -160,6 +164,7 @@ class CameraPage {
   #wireRange() {
     const { timeline, moments, holds } = this;
     press('select', () => timeline.select());
+    shares(part('range-share', HTMLButtonElement), () => linkTo({ at: timeline.selection.range?.from ?? NaN, until: timeline.selection.range?.to }), this.camera.name);
     this.range.on('export', ({ range, exact }) => void this.exports.ask(this.#exported(), range, exact));
     this.range.on('hold', (range) => holds.ask(range));
     this.abreast.on('change', () => this.range.setCameras(this.#exported().length));
@@ -208,7 +213,7 @@ class CameraPage {
     const { player, timeline } = this;
     const own = (/** @type {() => void} */ act) => () => this.#own(act);
     /** @type {Record<string, (shift: boolean) => void>} */
-    const always = { f: () => void this.#fullscreen(), s: () => void this.#save(), l: own(() => player.goLive()), m: () => this.sound.toggle() };
+    const always = { f: () => void this.#fullscreen(), s: () => void this.#save(), l: own(() => player.goLive()), m: () => this.sound.toggle(), c: () => part('share', HTMLButtonElement).click() };
     if (!this.replay) return always;
     return {
       ...always,
@@ -237,17 +242,20 @@ class CameraPage {
     live.setAttribute('aria-pressed', String(player.mode === 'live'));
     const rate = part('rate', HTMLSelectElement);
     rate.value = String(player.rate);
+    part('save', HTMLButtonElement).disabled = this.stage.dataset.show === 'still';
     this.#tick();
   }
 
   #tick() {
-    const { at, mode } = this.player;
+    const { mode, lastPicture } = this.player;
     const now = this.room.now();
+    const at = Number.isNaN(lastPicture) ? this.player.at : lastPicture;
     if (Number.isNaN(at)) return;
     setText(this.#clock, clock(at));
     this.#clock.dateTime = iso(at);
     this.#clock.title = inZone(at, this.camera.timezone);
-    const words = mode === 'live' ? { live: t('live'), connecting: t('connecting'), fallback: t('nearly live'), failed: t('no live picture'), idle: this.camera.online ? '' : t('offline') }[this.player.live.state] : ago(at, now);
+    setText(this.#there, timeThere(at, this.camera.timezone));
+    const words = !Number.isNaN(lastPicture) ? t('last picture') : mode === 'live' ? { live: t('live'), connecting: t('connecting'), fallback: t('nearly live'), failed: t('no live picture'), idle: this.camera.online ? '' : t('offline') }[this.player.live.state] : ago(at, now);
     setText(part('clock-words', HTMLElement), words);
     for (const fact of document.querySelectorAll('[data-fact="live"]')) fact.toggleAttribute('hidden', this.player.live.state !== 'live');
     if (this.replay) this.timeline.setInstant(at);

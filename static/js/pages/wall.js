@@ -66,7 +66,7 @@ class Wall {
         tile.strip.setAttribute('aria-label', t('Last 24 hours: not known just now'));
       }
     }
-    if (this.spans.size) ledger(part('ledger', HTMLUListElement), [...this.spans.values()].flat());
+    if (this.spans.size) ledger(part('ledger', HTMLUListElement), [...this.spans.values()].flat(), { share: true });
   }
 
   /** Times in words go on. */
