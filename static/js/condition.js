@@ -30,7 +30,7 @@ export function conditionOf(camera, now) {
 /** @param {Camera} camera @param {number} now */
 function offline(camera, now) {
   const since = parse(camera.offline_since);
-  if (Number.isNaN(since)) return made('offline', 'offline', t('Offline'), t('It has never been here'), t('Never seen here yet'));
+  if (Number.isNaN(since)) return made('offline', 'offline', t('Offline'), '', t('Never seen here yet'));
   const time = moment(since, now);
   return made('offline', 'offline', t('Offline'), now - since < MINUTE ? t('Went {ago}', { ago: ago(since, now) }) : t('Since {time}, {length}', { time, length: duration(now - since) }), t('Offline since {time}', { time }));
 }

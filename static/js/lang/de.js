@@ -65,7 +65,6 @@ export default {
   'Recording': 'Nimmt auf',
   'Catching up, {length} to go': 'Holt auf, noch {length}',
   'Offline': 'Offline',
-  'It has never been here': 'Sie war noch nie hier',
   'Never seen here yet': 'Hier noch nie gesehen',
   'Went {ago}': 'Ging {ago}',
   'Since {time}, {length}': 'Seit {time}, {length}',

@@ -100,7 +100,7 @@ class Wall {
     const all = [...this.place.cameras.values()].map((camera) => ({ location: camera.location, condition: conditionOf(camera, now) }));
     for (const [location, line] of this.lines) setText(line, summary(all.filter((one) => one.location === location).map(({ condition }) => condition)));
     const fine = all.filter(({ condition }) => condition.state === 'recording').length;
-    replace(part('truth', HTMLElement), h('span', {}, h('strong', {}, t('{n} of {all} recording.', { n: fine, all: all.length })), fine === all.length ? '' : ` ${summary(all.map(({ condition }) => condition))}.`));
+    replace(part('truth', HTMLElement), h('span', {}, h('strong', {}, t('{n} of {all} recording.', { n: fine, all: all.length })), fine === all.length ? '' : ` ${summary(all.map(({ condition }) => condition).filter(({ state }) => state !== 'recording'))}.`));
   }
 
   #empty() {
