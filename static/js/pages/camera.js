@@ -14,6 +14,7 @@ import { state, watchers } from '../faces.js';
 import { loadInto, start } from '../frame.js';
 import { Holds } from '../holds.js';
 import { readInstant } from '../instant.js';
+import { offerKeys } from '../keys.js';
 import { Moments } from '../moments.js';
 import { Player, RATES } from '../player.js';
 import { RangeBar } from '../range.js';
@@ -52,6 +53,7 @@ class CameraPage {
     this.calendar = new Calendar(camera.jid, now, (chosen) => this.timeline.goToDay(chosen));
     this.#head();
     this.#wire();
+    offerKeys(this.#namesOfKeys());
   }
 
   begin() {
@@ -231,6 +233,14 @@ class CameraPage {
       '=': () => timeline.zoomBy(0.5),
       '-': () => timeline.zoomBy(2),
     };
+  }
+
+  /** @returns {import('../keys.js').Key[]} */
+  #namesOfKeys() {
+    /** @type {import('../keys.js').Key[]} */
+    const always = [['L', t('Live')], ['S', t('save the picture')], ['C', t('link to this moment')], ['F', t('full screen')], ['M', t('sound on or off')]];
+    if (!this.replay) return always;
+    return [['K', t('play or pause')], ['← →', t('ten seconds')], ['Shift ← →', t('a minute')], [', .', t('one frame')], ['G', t('go to a time')], ['+ −', t('less time or more')], ['I O', t('select a range')], ...always];
   }
 
   #controls() {

@@ -9,6 +9,7 @@ import { conditionOf, summary } from '../condition.js';
 import { readSpans } from '../coverage.js';
 import { h, icon, part, replace, setText } from '../dom.js';
 import { loadInto, start } from '../frame.js';
+import { offerKeys } from '../keys.js';
 import { Layout } from '../layout.js';
 import { keepPeople } from '../roster.js';
 import { ledger } from '../strip.js';
@@ -129,6 +130,7 @@ const page = start();
 if (page) {
   const wall = new Wall(page.place);
   new Layout(wall.body);
+  offerKeys([['← → ↑ ↓', t('from camera to camera')], ['1 … 9', t('to that camera')], ['Enter', t('open it')], ['F', t('full screen')]]);
   panel();
   keepPeople(page.place, { list: part('people', HTMLUListElement), faces: part('people-faces', HTMLElement), count: part('people-count', HTMLElement) });
   new Conversation({ log: part('room-log', HTMLElement), list: part('room-list', HTMLOListElement) }, page);
