@@ -103,6 +103,15 @@ def test_without_a_clipboard_the_link_stands_there_to_be_copied(alice: Page) -> 
     expect(sheet).to_have_count(0)
 
 
+def test_the_keys_stand_on_a_sheet(alice: Page) -> None:
+    past(alice)
+    alice.keyboard.press("?")
+    sheet = alice.get_by_role("dialog", name="Keys")
+    expect(sheet).to_contain_text("go to a time")
+    alice.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+
+
 def test_who_is_in_another_zone_reads_the_time_at_the_camera_too(stack: Stack, browser: Browser) -> None:
     page = browser.new_context(base_url=stack.url, timezone_id="Asia/Tokyo").new_page()
     page.goto(stack.sign_in_link())

@@ -3,6 +3,7 @@
 import { Abreast } from '../abreast.js';
 import { Attention } from '../attention.js';
 import { Calendar } from '../calendar.js';
+import { useKeys } from '../camera_keys.js';
 import { Conversation } from '../chat.js';
 import { Composer, aboutWords } from '../composer.js';
 import { conditionOf } from '../condition.js';
@@ -14,7 +15,6 @@ import { state, watchers } from '../faces.js';
 import { loadInto, start } from '../frame.js';
 import { Holds } from '../holds.js';
 import { readInstant } from '../instant.js';
-import { offerKeys } from '../keys.js';
 import { Moments } from '../moments.js';
 import { Player, RATES } from '../player.js';
 import { RangeBar } from '../range.js';
@@ -22,7 +22,7 @@ import { keepPeople } from '../roster.js';
 import { SoundControl } from '../sound.js';
 import { linkTo, shares } from '../share.js';
 import { t } from '../text.js';
-import { MINUTE, SECOND, ago, clock, day, dayAfter, dayStart, inZone, iso, parse, timeThere } from '../time.js';
+import { SECOND, ago, clock, day, dayAfter, dayStart, inZone, iso, parse, timeThere } from '../time.js';
 import { Timeline } from '../timeline.js';
 
 const COVER_EVERY_MS = 10 * SECOND;
@@ -53,7 +53,7 @@ class CameraPage {
     this.calendar = new Calendar(camera.jid, now, (chosen) => this.timeline.goToDay(chosen));
     this.#head();
     this.#wire();
-    offerKeys(this.#namesOfKeys());
+    useKeys({ player: this.player, timeline: this.timeline, sound: this.sound, replay: this.replay, own: (act) => this.#own(act), fullscreen: () => void this.#fullscreen(), save: () => void this.#save() });
   }
 
   begin() {
@@ -149,7 +149,6 @@ class CameraPage {
     const rate = part('rate', HTMLSelectElement);
     rate.append(...RATES.map((value) => h('option', { value, selected: value === 1 }, `${value}×`)));
     rate.addEventListener('change', () => this.#own(() => player.setRate(Number(rate.value))));
-    document.addEventListener('keydown', (event) => this.#key(event));
     part('go', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
       this.#go();
@@ -196,51 +195,6 @@ class CameraPage {
     field.value = '';
     field.blur();
     this.#own(() => void this.#deepLink(at));
-  }
-
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target instanceof HTMLElement && target.closest('input:not(.playhead, [type=checkbox]), textarea, select, details[open], dialog')) return;
-    if (key === ' ' && target instanceof HTMLElement && target.closest('button, a, summary')) return;
-    const act = this.#keys()[key.length === 1 ? key.toLowerCase() : key];
-    if (!act) return;
-    event.preventDefault();
-    act(event.shiftKey);
-  }
-
-  /** @returns {Record<string, (shift: boolean) => void>} */
-  #keys() {
-    const { player, timeline } = this;
-    const own = (/** @type {() => void} */ act) => () => this.#own(act);
-    /** @type {Record<string, (shift: boolean) => void>} */
-    const always = { f: () => void this.#fullscreen(), s: () => void this.#save(), l: own(() => player.goLive()), m: () => this.sound.toggle(), c: () => part('share', HTMLButtonElement).click() };
-    if (!this.replay) return always;
-    return {
-      ...always,
-      ' ': own(() => player.toggle()),
-      k: own(() => player.toggle()),
-      ArrowLeft: (shift) => this.#own(() => player.skip(shift ? -MINUTE : -10 * SECOND)),
-      ArrowRight: (shift) => this.#own(() => player.skip(shift ? MINUTE : 10 * SECOND)),
-      ',': own(() => player.step(-1)),
-      '.': own(() => player.step(1)),
-      i: () => timeline.selection.setEnd('from', player.at),
-      o: () => timeline.selection.setEnd('to', player.at),
-      Escape: () => timeline.selection.set(null),
-      g: () => part('go-to', HTMLInputElement).focus(),
-      '+': () => timeline.zoomBy(0.5),
-      '=': () => timeline.zoomBy(0.5),
-      '-': () => timeline.zoomBy(2),
-    };
-  }
-
-  /** @returns {import('../keys.js').Key[]} */
-  #namesOfKeys() {
-    /** @type {import('../keys.js').Key[]} */
-    const always = [['L', t('Live')], ['S', t('save the picture')], ['C', t('link to this moment')], ['F', t('full screen')], ['M', t('sound on or off')]];
-    if (!this.replay) return always;
-    return [['K', t('play or pause')], ['← →', t('ten seconds')], ['Shift ← →', t('a minute')], [', .', t('one frame')], ['G', t('go to a time')], ['+ −', t('less time or more')], ['I O', t('select a range')], ...always];
   }
 
   #controls() {
