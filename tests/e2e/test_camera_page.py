@@ -91,6 +91,7 @@ def test_a_link_to_a_range_opens_it_selected(alice: Page) -> None:
     expect(alice.get_by_text("Link copied")).to_be_attached()
     alice.goto(alice.evaluate(COPIED))
     expect(alice.locator("#range-span")).to_have_text(words, timeout=30_000)
+    expect(alice.locator("#range-words")).to_contain_text("all stored", timeout=20_000)
 
 
 def test_without_a_clipboard_the_link_stands_there_to_be_copied(alice: Page) -> None:

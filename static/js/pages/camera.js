@@ -240,6 +240,7 @@ class CameraPage {
   /** A day is known, or known better. @param {number} at */
   #covered(at) {
     this.timeline.setSpans(this.cover.spans);
+    this.range.render();
     if (at === this.timeline.day) this.moments.setDay(at, this.cover.day(at));
   }
 
