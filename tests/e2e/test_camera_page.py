@@ -27,8 +27,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("product"), settings={"source": {"kind": "test"}} | SMALL) as running:
         running.add_camera(OTHER, name="Till")
         running.add_user("bob@example.com", "--name", "Bob", "--location", running.location, "--may", "watch,replay")
+        access = running.access_token()
         for jid in (running.camera_jid, OTHER):
-            until(lambda of=jid: stored_s(running, of) > 25, f"footage of {jid} is stored")  # type: ignore[misc]
+            until(lambda of=jid: stored_s(running, of, access) > 25, f"footage of {jid} is stored")  # type: ignore[misc]
         yield running
 
 
@@ -40,9 +41,9 @@ def alice(stack: Stack, browser: Browser) -> Iterator[Page]:
     page.context.close()
 
 
-def stored_s(stack: Stack, jid: str) -> float:
+def stored_s(stack: Stack, jid: str, access: str) -> float:
     path = f"/api/cameras/{jid}/days/?month={datetime.now(UTC):%Y-%m}"
-    return float(sum(stack.request("GET", path, access=stack.access_token())["days"].values()))
+    return float(sum(stack.request("GET", path, access=access)["days"].values()))
 
 
 def past(page: Page, more: str = "") -> None:

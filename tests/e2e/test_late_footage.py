@@ -36,17 +36,17 @@ def instant(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def states(stack: Stack, from_s: float, to_s: float) -> set[str]:
+def states(stack: Stack, access: str, from_s: float, to_s: float) -> set[str]:
     """What became of a range."""
     path = f"/api/cameras/{stack.camera_jid}/coverage/?from={instant(from_s)}&to={instant(to_s)}"
-    spans: list[dict[str, Any]] = stack.request("GET", path, access=stack.access_token())["spans"]
+    spans: list[dict[str, Any]] = stack.request("GET", path, access=access)["spans"]
     return {span["state"] for span in spans}
 
 
 def near_the_present(stack: Stack, browser: Browser) -> Page:
     """A page that plays what was stored a moment ago."""
-    begun_s = time.time()
-    until(lambda: states(stack, begun_s, begun_s + 20) == {"stored"}, "footage is stored", 90)
+    begun_s, access = time.time(), stack.access_token()
+    until(lambda: states(stack, access, begun_s, begun_s + 20) == {"stored"}, "footage is stored", 90)
     page = sign_in(browser, stack, "alice@example.com", f"/cameras/{stack.camera_jid}/?at={instant(time.time() - 12)}")
     expect(page.locator("#stage")).to_have_attribute("data-show", "past", timeout=60_000)
     page.evaluate("() => (window.stayed = true)")
@@ -64,7 +64,8 @@ def test_what_arrives_late_is_played_without_a_reload(stack: Stack, browser: Bro
     until(
         lambda: (page.evaluate(AT, stack.camera_jid) or 0) > back_s * 1000, "it plays what was recorded afterwards", 90
     )
-    until(lambda: states(stack, gone_s, back_s) == {"stored"}, "what was recorded meanwhile has arrived", 120)
+    access = stack.access_token()
+    until(lambda: states(stack, access, gone_s, back_s) == {"stored"}, "what was recorded meanwhile has arrived", 120)
     asked = [stack.camera_jid, middle_ms]
     until(lambda: page.evaluate(PICTURE_AT, asked) is True, "the player knows of it", 60)
     local = page.evaluate("(ms) => new Date(ms).toLocaleTimeString('en-GB')", middle_ms)

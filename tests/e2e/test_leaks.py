@@ -31,7 +31,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = {"source": {"kind": "test"}, "width": 320, "height": 240, "fps": 10, "bitrate_kbit": 300, "chunk_s": 10}
     with Stack(tmp_path_factory.mktemp("product"), settings=settings) as running:
         running.manage("shell", "-v", "0", "-c", SIX_ROWS)
-        until(lambda: stored_s(running) > 25, "footage is stored", 90)
+        access = running.access_token()
+        until(lambda: stored_s(running, access) > 25, "footage is stored", 90)
         yield running
 
 
@@ -44,9 +45,9 @@ def tab(stack: Stack, browser: Browser) -> Iterator[Tab]:
     page.context.close()
 
 
-def stored_s(stack: Stack) -> float:
+def stored_s(stack: Stack, access: str) -> float:
     path = f"/api/cameras/{stack.camera_jid}/days/?month={datetime.now(UTC):%Y-%m}"
-    return float(sum(stack.request("GET", path, access=stack.access_token())["days"].values()))
+    return float(sum(stack.request("GET", path, access=access)["days"].values()))
 
 
 def opened(page: Page, path: str) -> None:
@@ -87,8 +88,9 @@ def test_page_changes_leave_nothing_behind(stack: Stack, tab: Tab, changes: int)
     page, room = tab.page, {"camera's files": 4, "camera's threads": 2, "web server's files": 4}
     for path in (*PAGES, PAGES[3]):
         opened(page, path)
-    until(lambda: behind(stack, stack.access_token())["viewers"] == 0, "nobody watches", 30)
-    before, heap = behind(stack, stack.access_token()), tab.heap()
+    access = stack.access_token()
+    until(lambda: behind(stack, access)["viewers"] == 0, "nobody watches", 30)
+    before, heap = behind(stack, access), tab.heap()
     for number in range(changes):
         page.goto(PAGES[number % 4])
         if number % 4 < 2:
