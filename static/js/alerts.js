@@ -146,8 +146,17 @@ function kept(id) {
   return known;
 }
 
+/** What is over takes one line: those who talk are not to scroll past it. @param {AlertNotice} alert @param {Place} place */
+function overCard(alert, place) {
+  const who = alert.claimed_by && t('{who} had it', { who: place.nameOf(alert.claimed_by) });
+  const words = [t('Over: {title}', { title: alert.title }), alertWhen(alert, place.room.now()), who].filter(Boolean).join(' · ');
+  const said = place.cameras.has(alert.camera) ? h('a', { class: 'link link--quiet', href: cameraPage(alert.camera, alert.raised_at) }, words) : words;
+  return h('article', { class: 'msg msg--event', 'data-alert': alert.id }, icon('check'), h('div', {}, said));
+}
+
 /** One alert as a card in the stream. @param {AlertNotice} alert @param {Place} place */
 export function alertCard(alert, place) {
+  if (alert.state === 'cleared') return overCard(alert, place);
   const actions = alertActions(alert, place);
   return h('article', { class: 'alert', 'data-kind': alertKind(alert), 'data-alert': alert.id },
     h('div', { class: 'alert__text' }, h('h3', { class: 'alert__title' }, icon(alertIcon(alert)), alert.title), alert.text ? h('p', {}, alert.text) : null,

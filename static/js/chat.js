@@ -72,6 +72,7 @@ export class Conversation {
     if (!known && this.#messages.size) this.#clear();
     if (!this.#messages.size) this.#complete = messages.length < PAGE;
     const first = this.#newMark ? undefined : messages.find((message) => this.unread.isNew(message));
+    for (const { from, from_name } of messages) this.place.learn(from, from_name);
     for (const message of messages) this.#put(message);
     if (first) this.#markNew(Number(first.id));
     this.#drawn();
@@ -261,8 +262,7 @@ export class Conversation {
 
   /** @param {string} text */
   #words(text) {
-    const known = (/** @type {string} */ name) => this.place.cameras.has(name) || name === this.place.me?.jid || [...this.place.peers.keys()].some((jid) => bare(jid) === name);
-    const parts = segments(text, known).map(({ jid, text: words }) =>
+    const parts = segments(text, (name) => this.place.knows(name)).map(({ jid, text: words }) =>
       jid ? h('span', { class: jid === this.place.me?.jid ? 'mention mention--me' : 'mention', title: jid }, `@${this.place.nameOf(jid)}`) : words);
     return h('p', { class: 'msg__text' }, ...parts);
   }

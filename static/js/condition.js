@@ -17,9 +17,9 @@ export function conditionOf(camera, now) {
   const { status } = camera;
   if (!status) return made('recording', 'recording', t('Online'), t('It has not said how it is yet'));
   const { recorder, camera: source, encoder, storage } = status.parts;
-  if (recorder?.state === 'off') return made('off', 'off', t('Off'), recorder.words || t('Nothing is recorded'), recorder.words || t('Nothing is recorded'));
+  if (recorder?.state === 'off') return made('off', 'off', t('Off'), recorder.words || t('Nothing is recorded'), t('Off'));
   for (const part of [source, encoder, recorder]) {
-    if (part?.state === 'broken') return made('lost', 'lost', t('Not recording'), part.words || t('Look at the camera'), part.words);
+    if (part?.state === 'broken') return made('lost', 'lost', t('Not recording'), part.words || t('Look at the camera'), t('Not recording'));
   }
   if (!status.recording) return made('connecting', 'connecting', t('Starting'), recorder?.words || t('It is about to record'));
   if (storage && ['broken', 'degraded', 'off'].includes(storage.state)) return kept(status);
@@ -30,7 +30,7 @@ export function conditionOf(camera, now) {
 /** @param {Camera} camera @param {number} now */
 function offline(camera, now) {
   const since = parse(camera.offline_since);
-  if (Number.isNaN(since)) return made('offline', 'offline', t('Offline'), t('It has never been here'), t('Never seen here yet'));
+  if (Number.isNaN(since)) return made('offline', 'offline', t('Offline'), '', t('Never seen here yet'));
   const time = moment(since, now);
   return made('offline', 'offline', t('Offline'), now - since < MINUTE ? t('Went {ago}', { ago: ago(since, now) }) : t('Since {time}, {length}', { time, length: duration(now - since) }), t('Offline since {time}', { time }));
 }

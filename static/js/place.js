@@ -71,6 +71,22 @@ export class Place extends Emitter {
     return this.#names.get(address) || address.split('@', 1)[0];
   }
 
+  /** Name of the place that something is about: of its camera, or of the whole of it. @param {{camera: string, location: string}} about */
+  placeOf({ camera, location }) {
+    const one = this.cameras.get(bare(camera)) ?? [...this.cameras.values()].find((known) => known.location === location);
+    return one?.location_name || one?.location || location;
+  }
+
+  /** Somebody who is not here now, but whose words are. @param {string} jid @param {string | undefined} name */
+  learn(jid, name) {
+    if (name && !this.#names.has(bare(jid))) this.#names.set(bare(jid), name);
+  }
+
+  /** Whether this is a camera or a person with a name. @param {string} jid bare */
+  knows(jid) {
+    return jid === this.me?.jid || this.cameras.has(jid) || this.#names.has(jid);
+  }
+
   /** @param {import('./protocol.js').Welcome} welcome */
   #welcome(welcome) {
     this.peers = new Map(welcome.roster.map((peer) => [peer.jid, peer]));

@@ -264,7 +264,7 @@ export class Playback extends Emitter {
   #nothing() {
     const at = this.#wanted;
     this.close();
-    this.at = at;
+    if (Number.isFinite(at)) this.at = at;
     this.emit('problem', { code: 'nothing', message: t('Nothing is stored here.') });
   }
 

@@ -1,5 +1,6 @@
 // One player from live to years back: the live picture, the recorded past, and words where there is neither.
 
+import { conditionOf } from './condition.js';
 import { causeWords, missing, spanAt, spanWords, storedFrom, unknownWords } from './coverage.js';
 import { h, icon, replace } from './dom.js';
 import { Emitter } from './emitter.js';
@@ -14,7 +15,7 @@ import { MINUTE, SECOND, clock, duration, moment, parse } from './time.js';
 /** @typedef {import('./coverage.js').Span} Span */
 
 const NOTE_MS = 12 * SECOND;
-const STILL_EVERY_MS = 5 * SECOND;
+const LOOK_EVERY_MS = 5 * SECOND;
 export const RATES = [0.5, 1, 2, 4, 8];
 
 /** @extends {Emitter<{time: number, change: null, facts: import('./live.js').LiveFacts}>} */
@@ -30,7 +31,7 @@ export class Player extends Emitter {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #noted;
   /** @type {ReturnType<typeof setInterval> | undefined} */
-  #stills;
+  #looking;
 
   /**
    * @param {HTMLElement} stage with two videos, an image and a place for words
@@ -86,6 +87,11 @@ export class Player extends Emitter {
   get at() {
     if (this.mode === 'live') return this.live.state === 'fallback' && !Number.isNaN(this.past.at) ? this.past.at : this.place.room.now();
     return Number.isNaN(this.#held) ? this.past.at : this.#held;
+  }
+
+  /** Instant of the last picture that stands in for a live one; NaN while there is another. */
+  get lastPicture() {
+    return this.mode === 'live' && this.stage.dataset.show === 'still' && this.live.state !== 'connecting' ? this.still.at : NaN;
   }
 
   /** Instant of the recorded picture on the screen, to the frame; NaN while there is none. */
@@ -188,6 +194,7 @@ export class Player extends Emitter {
       this.live.start();
     } else this.live.stop();
     this.#offline();
+    if (this.live.state === 'fallback') this.#sayFallback();
     this.#changed();
   }
 
@@ -217,7 +224,7 @@ export class Player extends Emitter {
   #liveChanged() {
     const { state } = this.live;
     this.stage.dataset.live = state;
-    this.#stillsWhile(this.mode === 'live' && state === 'fallback' && !this.still.allowed);
+    this.#lookAgainWhile(this.mode === 'live' && state === 'fallback');
     if (this.mode !== 'live') return this.#changed();
     if (state === 'live') {
       this.past.close();
@@ -230,10 +237,17 @@ export class Player extends Emitter {
     this.#changed();
   }
 
-  /** Who may not see recordings sees the newest still meanwhile, again and again. @param {boolean} wanted */
-  #stillsWhile(wanted) {
-    clearInterval(this.#stills);
-    this.#stills = wanted ? setInterval(() => void this.still.refresh(), STILL_EVERY_MS) : undefined;
+  /** @param {boolean} wanted */
+  #lookAgainWhile(wanted) {
+    clearInterval(this.#looking);
+    this.#looking = wanted ? setInterval(() => this.#lookAgain(), LOOK_EVERY_MS) : undefined;
+  }
+
+  /** The newest still, again and again, until the recording stands in; who may not see recordings has nothing else. */
+  #lookAgain() {
+    if (this.stage.dataset.show === 'past') return;
+    void this.still.refresh().then(() => this.#changed());
+    if (this.still.allowed && this.past.state === 'idle') this.past.newest();
   }
 
   #tryLive() {
@@ -242,6 +256,9 @@ export class Player extends Emitter {
   }
 
   #sayFallback() {
+    const { state, word, support } = conditionOf(this.camera, this.place.room.now());
+    // Without a recording there is nothing that could stand in, and nobody may read that nothing is lost.
+    if (state === 'lost' || state === 'off') return this.#say(state === 'off' ? 'note' : 'lost', word, `${support.replace(/\.?$/, '.')} ${t('The live picture comes by itself when the camera is back.')}`);
     if (!this.still.allowed) return this.#say('pending', t('No live picture just now'), `${this.live.reason} ${t('It is tried on.')}`, t('Try now'), () => this.#tryLive());
     const behind = this.stage.dataset.show === 'past' && !Number.isNaN(this.past.at) ? t('Live through storage, {length} behind', { length: duration(this.place.room.now() - this.past.at) }) : t('Looking for another way');
     this.#say('pending', behind, `${this.live.reason} ${t('You see the recording as it arrives. Nothing is lost.')}`, t('Try direct again'), () => this.#tryLive());
@@ -281,12 +298,18 @@ export class Player extends Emitter {
 
   /** @param {import('./playback.js').PlaybackProblem} problem */
   #problem({ code, message }) {
-    if (this.mode === 'live') return;
+    if (this.mode === 'live') return code === 'nothing' ? this.#noPicture() : undefined;
     if (code !== 'nothing') return this.#say('lost', t('The recording stops here'), message);
     const span = spanAt(this.spansOf(this.past.at), this.past.at);
     const next = storedFrom(this.spansOf(this.past.at), this.past.at);
     this.#veilWith(h('div', { class: 'tile__note' }, icon('clock'), h('strong', {}, t('Nothing is stored at {time}', { time: clock(this.past.at) })), span?.cause ? h('span', {}, `${spanWords(span)}.`) : null,
       h('button', { class: 'btn', type: 'button', onclick: () => (next === undefined ? this.goLive() : this.seek(next, true)) }, icon('play'), next === undefined ? t('Go to live') : t('Go on at {time}', { time: clock(next) }))));
+    this.#changed();
+  }
+
+  /** Not even a recording stands in for the live picture: the last one stays. */
+  #noPicture() {
+    this.stage.dataset.show = 'still';
     this.#changed();
   }
 

@@ -25,7 +25,7 @@ export class RangeBar extends Emitter {
     for (const right of ['export', 'hold']) {
       for (const control of document.querySelectorAll(`#range [data-needs="${right}"]`)) control.toggleAttribute('hidden', !may.includes(right));
     }
-    selection.on('change', (range) => this.#show(range));
+    selection.on('change', () => this.render());
     part('range-clear', HTMLButtonElement).addEventListener('click', () => selection.set(null));
     this.#export.addEventListener('click', () => this.#range && this.emit('export', { range: this.#range, exact: this.#exact.checked }));
     part('range-hold', HTMLButtonElement).addEventListener('click', () => this.#range && this.emit('hold', this.#range));
@@ -36,9 +36,9 @@ export class RangeBar extends Emitter {
     setText(part('range-export-words', HTMLElement), count > 1 ? t('Export {n} cameras', { n: count }) : t('Export'));
   }
 
-  /** @param {Window | null} range */
-  #show(range) {
-    this.#range = range;
+  /** What is selected, and what became of it as far as that is known by now. */
+  render() {
+    const range = (this.#range = this.selection.range);
     part('range', HTMLElement).hidden = !range;
     part('select', HTMLButtonElement).hidden = Boolean(range);
     if (!range) return;

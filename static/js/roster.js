@@ -58,6 +58,6 @@ function byLocation(place) {
 
 /** @param {Place} place @param {import('./api.js').Camera} camera */
 function cameraMember(place, camera) {
-  return h('li', { class: 'member' }, cameraFace(), h('a', { class: 'member__name member__link', href: cameraPage(camera.jid) }, camera.name),
+  return h('li', { class: 'member' }, cameraFace(), h('a', { class: 'member__name member__link', href: cameraPage(camera.jid), title: camera.name }, camera.name),
     h('span', { class: 'member__doing' }, camera.jid), state(conditionOf(camera, place.room.now())));
 }

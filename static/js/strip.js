@@ -2,6 +2,7 @@
 
 import { WORDS, bands, rangeWords, totals, within } from './coverage.js';
 import { h, s } from './dom.js';
+import { language } from './text.js';
 import { duration } from './time.js';
 
 /** @typedef {import('./coverage.js').Span} Span */
@@ -36,11 +37,19 @@ export function draw(strip, spans, from, to, name) {
   strip.setAttribute('aria-label', `${name}: ${rangeWords(within(spans, from, to))}`);
 }
 
-/** Legend and sums in one. @param {HTMLUListElement} list @param {Span[]} spans */
-export function ledger(list, spans) {
+/** Legend and sums in one. `share`: of many cameras, whose hours together would say nothing. @param {HTMLUListElement} list @param {Span[]} spans @param {{share?: boolean}} [how] */
+export function ledger(list, spans, { share = false } = {}) {
   const sums = totals(spans);
   const shown = /** @type {State[]} */ (['stored', 'on_camera', 'off', 'lost']).filter((state) => state === 'stored' || sums[state] > 0);
-  list.replaceChildren(...shown.map((state) => h('li', {}, swatch(state), h('span', {}, `${WORDS[state]} `, h('b', {}, duration(sums[state]))))));
+  list.replaceChildren(...shown.map((state) => h('li', {}, swatch(state), h('span', {}, `${WORDS[state]} `, h('b', {}, share && state === 'stored' ? storedShare(sums) : duration(sums[state]))))));
+}
+
+/** "97.4 %" of what was to be recorded; never rounded up to all. @param {Record<State, number>} sums */
+export function storedShare({ stored, on_camera, lost }) {
+  const wanted = stored + on_camera + lost;
+  if (!wanted) return '0 %';
+  const share = stored / wanted;
+  return `${(share === 1 ? 100 : Math.min(99.9, Math.floor(share * 1000) / 10)).toLocaleString(language)} %`;
 }
 
 /** @param {State} state */

@@ -113,6 +113,17 @@ export function parse(text) {
   return text ? Date.parse(text) : NaN;
 }
 
+/** "08:41 in New York": what clocks at the camera show, where it is another time than here; else empty. @param {number} ms @param {string} zone */
+export function timeThere(ms, zone) {
+  try {
+    const there = hourMinute(ms, zone);
+    return there === hourMinute(ms) ? '' : t('{time} in {zone}', { time: there, zone: zone.slice(zone.lastIndexOf('/') + 1).replaceAll('_', ' ') });
+  } catch (error) {
+    if (error instanceof RangeError) return '';
+    throw error;
+  }
+}
+
 /** "14:41:23 in Europe/Berlin": for a title, where the camera lives in another zone. @param {number} ms @param {string} zone */
 export function inZone(ms, zone) {
   try {

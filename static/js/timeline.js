@@ -87,6 +87,12 @@ export class Timeline extends Emitter {
     this.selection.set({ from: Math.min(centre - width / 2, this.now() - width), to: Math.min(centre + width / 2, this.now()) });
   }
 
+  /** A range, selected and in view. @param {Window} range */
+  show({ from, to }) {
+    this.#setWindow(around((from + to) / 2, Math.max(this.shown.to - this.shown.from, (to - from) * 1.2)));
+    this.selection.set({ from, to });
+  }
+
   /** The player stands here now. @param {number} at */
   setInstant(at) {
     const day = dayStart(at);

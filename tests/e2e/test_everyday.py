@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -272,36 +271,3 @@ def seconds_until_ready(page: Page, path: str) -> float:
     page.goto(path)
     page.locator("#room-list .msg").last.wait_for(state="attached", timeout=30_000)
     return time.monotonic() - began
-
-
-@pytest.mark.parametrize("changes", [8, pytest.param(200, marks=pytest.mark.campaign)])
-def test_page_changes_leave_no_session_socket_thread_or_file_behind(
-    stack: Stack, alice: Page, bob: Page, changes: int
-) -> None:
-    live = stack.agent.pids["live"]
-
-    def there() -> dict[str, int]:
-        peers = stack.request("GET", "/api/peers/", access=access)
-        return {
-            "viewers": int(stack.agent.status().get("viewers", 0)),
-            "people": sum(peer["jid"].startswith("alice@") for peer in peers),
-            "files": len(list(Path(f"/proc/{live}/fd").iterdir())),
-            "threads": len(list(Path(f"/proc/{live}/task").iterdir())),
-        }
-
-    access = stack.access_token()
-    opened(bob, "/alerts/")
-    for path in ("/", CAMERA, "/alerts/"):
-        opened(alice, path)
-    until(lambda: there()["viewers"] == 0 and there()["people"] == 1, "all is quiet", 30)
-    before = there()
-    for number in range(changes):
-        alice.goto(PAGES[number % 4])
-        if number % 4 < 2:
-            expect(alice.locator("[data-live=live]").first).to_be_visible(timeout=60_000)
-    access = stack.access_token()
-    opened(alice, "/alerts/")
-    until(lambda: there()["viewers"] == 0 and there()["people"] == 1, "all is quiet again", 30)
-    until(lambda: there()["threads"] <= before["threads"] + 2, f"threads as before, not {before} then {there()}", 30)
-    until(lambda: there()["files"] <= before["files"] + 4, f"files as before, not {before} then {there()}", 30)
-    print(f"{changes} page changes: {before} before, {there()} after")

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 process.env.TZ = 'Europe/Berlin';
-const { HOUR, MINUTE, ago, clock, dayAfter, dayStart, dayWord, duration, hourMinute, inZone, iso, moment, parse } = await import('../../static/js/time.js');
+const { HOUR, MINUTE, ago, clock, dayAfter, dayStart, dayWord, duration, hourMinute, inZone, iso, moment, parse, timeThere } = await import('../../static/js/time.js');
 const { around, follow, instantAt, pan, share, ticks, zoom } = await import('../../static/js/window.js');
 
 const NOON = Date.parse('2026-11-24T12:00:00+01:00');
@@ -14,6 +14,12 @@ test('times read in the viewer’s zone, and the camera’s on demand', () => {
   assert.equal(hourMinute(NOON + 61 * MINUTE), '13:01');
   assert.equal(inZone(NOON, 'Asia/Tokyo'), '20:00:00 in Asia/Tokyo');
   assert.equal(inZone(NOON, 'Moon/Tycho'), 'zone Moon/Tycho unknown here');
+});
+
+test('what clocks at the camera show is said where it is another time than here', () => {
+  assert.equal(timeThere(NOON, 'America/New_York'), '06:00 in New York');
+  assert.equal(timeThere(NOON, 'Europe/Rome'), '');
+  assert.equal(timeThere(NOON, 'Moon/Tycho'), '');
 });
 
 test('midnight is 00, never 24', () => assert.equal(clock(dayStart(NOON)), '00:00:00'));

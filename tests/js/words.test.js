@@ -47,7 +47,7 @@ test('a camera’s condition: what is wrong comes first', () => {
 test('offline says since when', () => {
   const gone = conditionOf(camera(OK, { online: false, offline_since: '2026-11-24T14:02:00Z' }), NOW);
   assert.deepEqual([gone.word, gone.support, gone.note], ['Offline', 'Since 14:02, 1 h 24 min', 'Offline since 14:02']);
-  assert.equal(conditionOf(camera(OK, { online: false }), NOW).support, 'It has never been here');
+  assert.equal(conditionOf(camera(OK, { online: false }), NOW).note, 'Never seen here yet');
 });
 
 test('a place in one line', () => {

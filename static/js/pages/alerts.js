@@ -69,10 +69,11 @@ class Alerts {
   #case(alert) {
     const slim = alert.state === 'cleared';
     const now = this.place.room.now();
-    const where = [alert.camera || alert.location, alertWhen(alert, now), alertSteps(alert, now)].filter(Boolean).join(' · ');
+    const where = [this.place.placeOf(alert), alertWhen(alert, now), alertSteps(alert, now)].filter(Boolean).join(' · ');
     const actions = alertActions(alert, this.place);
     return h('article', { class: slim ? 'case case--slim' : 'case case--plain', 'data-kind': alertKind(alert), 'data-alert': alert.id, id: `alert-${alert.id}` },
-      h('header', { class: 'case__head' }, icon(alertIcon(alert)), h('div', {}, h('h3', {}, alert.title), alert.text ? h('p', {}, alert.text) : null, h('p', { class: 'case__when' }, where), alertPicture(alert, this.place))),
+      h('header', { class: 'case__head' }, icon(alertIcon(alert)), h('div', {}, h('h3', {}, alert.title), alert.text && !slim ? h('p', {}, alert.text) : null, h('p', { class: 'case__when' }, where))),
+      slim ? null : alertPicture(alert, this.place),
       actions.length ? h('div', { class: 'case__do' }, ...actions) : null);
   }
 

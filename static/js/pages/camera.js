@@ -3,6 +3,7 @@
 import { Abreast } from '../abreast.js';
 import { Attention } from '../attention.js';
 import { Calendar } from '../calendar.js';
+import { useKeys } from '../camera_keys.js';
 import { Conversation } from '../chat.js';
 import { Composer, aboutWords } from '../composer.js';
 import { conditionOf } from '../condition.js';
@@ -19,8 +20,9 @@ import { Player, RATES } from '../player.js';
 import { RangeBar } from '../range.js';
 import { keepPeople } from '../roster.js';
 import { SoundControl } from '../sound.js';
+import { linkTo, shares } from '../share.js';
 import { t } from '../text.js';
-import { MINUTE, SECOND, ago, clock, day, dayAfter, dayStart, inZone, iso, parse } from '../time.js';
+import { SECOND, ago, clock, day, dayAfter, dayStart, inZone, iso, parse, timeThere } from '../time.js';
 import { Timeline } from '../timeline.js';
 
 const COVER_EVERY_MS = 10 * SECOND;
@@ -28,6 +30,7 @@ const jid = decodeURIComponent(location.pathname.split('/').filter(Boolean).at(-
 
 class CameraPage {
   #clock = part('clock', HTMLTimeElement);
+  #there = part('clock-there', HTMLElement);
 
   /** @param {{place: import('../place.js').Place, room: import('../room.js').Room, invitations: import('../follow.js').Invitations}} page @param {import('../api.js').Camera} camera */
   constructor({ place, room, invitations }, camera) {
@@ -50,6 +53,7 @@ class CameraPage {
     this.calendar = new Calendar(camera.jid, now, (chosen) => this.timeline.goToDay(chosen));
     this.#head();
     this.#wire();
+    useKeys({ player: this.player, timeline: this.timeline, sound: this.sound, replay: this.replay, own: (act) => this.#own(act), fullscreen: () => void this.#fullscreen(), save: () => void this.#save() });
   }
 
   begin() {
@@ -64,7 +68,7 @@ class CameraPage {
     const at = parse(new URLSearchParams(location.search).get('at'));
     this.#day(dayStart(Number.isNaN(at) ? this.room.now() : at));
     if (Number.isNaN(at) || !this.replay) this.player.goLive();
-    else void this.#deepLink(at);
+    else void this.#deepLink(at, parse(new URLSearchParams(location.search).get('until')));
     part('lead', HTMLButtonElement).hidden = false;
     this.follow.begin();
     new Attention().watch(this.stage, (looked) => {
@@ -76,9 +80,10 @@ class CameraPage {
     this.#tick();
   }
 
-  /** The coverage first, so that a gap says what it is instead of failing to play. @param {number} at */
-  async #deepLink(at) {
+  /** The coverage first, so that a gap says what it is instead of failing to play. @param {number} at @param {number} [until] end of a range that begins there */
+  async #deepLink(at, until = NaN) {
     this.timeline.setInstant(at);
+    if (until > at) this.timeline.show({ from: at, to: until });
     await this.cover.ask(dayStart(at), true);
     this.player.seek(at, true);
   }
@@ -138,12 +143,12 @@ class CameraPage {
     press('live', () => this.#own(() => player.goLive()));
     press('full', () => void this.#fullscreen());
     press('save', () => void this.#save());
+    shares(part('share', HTMLButtonElement), () => linkTo({ at: player.mode === 'live' ? NaN : player.at }), this.camera.name);
     press('day-before', () => timeline.goToDay(dayStart(timeline.day - 1)));
     press('day-after', () => timeline.goToDay(dayAfter(timeline.day)));
     const rate = part('rate', HTMLSelectElement);
     rate.append(...RATES.map((value) => h('option', { value, selected: value === 1 }, `${value}×`)));
     rate.addEventListener('change', () => this.#own(() => player.setRate(Number(rate.value))));
-    document.addEventListener('keydown', (event) => this.#key(event));
     part('go', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault();
       this.#go();
@@ -160,6 +165,7 @@ class CameraPage {
   #wireRange() {
     const { timeline, moments, holds } = this;
     press('select', () => timeline.select());
+    shares(part('range-share', HTMLButtonElement), () => linkTo({ at: timeline.selection.range?.from ?? NaN, until: timeline.selection.range?.to }), this.camera.name);
     this.range.on('export', ({ range, exact }) => void this.exports.ask(this.#exported(), range, exact));
     this.range.on('hold', (range) => holds.ask(range));
     this.abreast.on('change', () => this.range.setCameras(this.#exported().length));
@@ -191,43 +197,6 @@ class CameraPage {
     this.#own(() => void this.#deepLink(at));
   }
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target instanceof HTMLElement && target.closest('input:not(.playhead, [type=checkbox]), textarea, select, details[open], dialog')) return;
-    if (key === ' ' && target instanceof HTMLElement && target.closest('button, a, summary')) return;
-    const act = this.#keys()[key.length === 1 ? key.toLowerCase() : key];
-    if (!act) return;
-    event.preventDefault();
-    act(event.shiftKey);
-  }
-
-  /** @returns {Record<string, (shift: boolean) => void>} */
-  #keys() {
-    const { player, timeline } = this;
-    const own = (/** @type {() => void} */ act) => () => this.#own(act);
-    /** @type {Record<string, (shift: boolean) => void>} */
-    const always = { f: () => void this.#fullscreen(), s: () => void this.#save(), l: own(() => player.goLive()), m: () => this.sound.toggle() };
-    if (!this.replay) return always;
-    return {
-      ...always,
-      ' ': own(() => player.toggle()),
-      k: own(() => player.toggle()),
-      ArrowLeft: (shift) => this.#own(() => player.skip(shift ? -MINUTE : -10 * SECOND)),
-      ArrowRight: (shift) => this.#own(() => player.skip(shift ? MINUTE : 10 * SECOND)),
-      ',': own(() => player.step(-1)),
-      '.': own(() => player.step(1)),
-      i: () => timeline.selection.setEnd('from', player.at),
-      o: () => timeline.selection.setEnd('to', player.at),
-      Escape: () => timeline.selection.set(null),
-      g: () => part('go-to', HTMLInputElement).focus(),
-      '+': () => timeline.zoomBy(0.5),
-      '=': () => timeline.zoomBy(0.5),
-      '-': () => timeline.zoomBy(2),
-    };
-  }
-
   #controls() {
     const { player } = this;
     const play = part('play', HTMLButtonElement);
@@ -237,17 +206,20 @@ class CameraPage {
     live.setAttribute('aria-pressed', String(player.mode === 'live'));
     const rate = part('rate', HTMLSelectElement);
     rate.value = String(player.rate);
+    part('save', HTMLButtonElement).disabled = this.stage.dataset.show === 'still';
     this.#tick();
   }
 
   #tick() {
-    const { at, mode } = this.player;
+    const { mode, lastPicture } = this.player;
     const now = this.room.now();
+    const at = Number.isNaN(lastPicture) ? this.player.at : lastPicture;
     if (Number.isNaN(at)) return;
     setText(this.#clock, clock(at));
     this.#clock.dateTime = iso(at);
     this.#clock.title = inZone(at, this.camera.timezone);
-    const words = mode === 'live' ? { live: t('live'), connecting: t('connecting'), fallback: t('nearly live'), failed: t('no live picture'), idle: this.camera.online ? '' : t('offline') }[this.player.live.state] : ago(at, now);
+    setText(this.#there, timeThere(at, this.camera.timezone));
+    const words = !Number.isNaN(lastPicture) ? t('last picture') : mode === 'live' ? { live: t('live'), connecting: t('connecting'), fallback: t('nearly live'), failed: t('no live picture'), idle: this.camera.online ? '' : t('offline') }[this.player.live.state] : ago(at, now);
     setText(part('clock-words', HTMLElement), words);
     for (const fact of document.querySelectorAll('[data-fact="live"]')) fact.toggleAttribute('hidden', this.player.live.state !== 'live');
     if (this.replay) this.timeline.setInstant(at);
@@ -268,6 +240,7 @@ class CameraPage {
   /** A day is known, or known better. @param {number} at */
   #covered(at) {
     this.timeline.setSpans(this.cover.spans);
+    this.range.render();
     if (at === this.timeline.day) this.moments.setDay(at, this.cover.day(at));
   }
 

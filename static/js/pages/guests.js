@@ -63,23 +63,24 @@ class Sheet {
     const name = h('input', { class: 'input', id: 'name', required: true, maxlength: 60, placeholder: t('Jana Novak, police') });
     const reason = h('input', { class: 'input', id: 'reason', maxlength: 300 });
     const complaint = h('p', { class: 'field__error', role: 'alert', hidden: true });
+    const range = h('div', { class: 'fields', hidden: true }, field('from', t('From'), from), field('to', t('to'), to));
     const withRange = check(t('Recordings of a range'), false, (on) => {
       recordings = on;
+      range.hidden = !on;
       for (const input of [from, to]) input.toggleAttribute('disabled', !on);
     });
     const form = h('form', { class: 'card', id: 'invite' },
-      h('div', { class: 'fields' }, field('name', t('Who is it for?'), name), field('until', t('The link ends'), until), field('reason', t('Why (for the audit trail)'), reason)),
-      h('fieldset', { class: 'field' }, h('legend', {}, t('Cameras')), ...boxes.map(({ box }) => box)),
-      h('fieldset', { class: 'field' }, h('legend', {}, t('What may be seen?')), check(t('Live pictures'), true, (on) => (live = on)), withRange,
-        h('div', { class: 'fields' }, field('from', t('From'), from), field('to', t('to'), to))),
+      h('div', { class: 'fields' }, field('name', t('Who is it for?'), name), field('until', t('The link ends'), until), field('reason', t('Why (is kept with the link)'), reason)),
+      h('fieldset', { class: 'field field--many' }, h('legend', {}, t('Cameras')), ...boxes.map(({ box }) => box)),
+      h('fieldset', { class: 'field' }, h('legend', {}, t('What may be seen?')), check(t('Live pictures'), true, (on) => (live = on)), withRange, range),
       complaint, h('p', {}, h('button', { class: 'btn btn--primary', type: 'submit' }, t('Make the link'))));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      const range = recordings ? { from: instant(from.value), to: instant(to.value) } : {};
+      const wanted = recordings ? { from: instant(from.value), to: instant(to.value) } : {};
       const chosen = boxes.filter(({ box }) => box.querySelector('input')?.checked).map(({ jid }) => jid);
-      void this.#make({ name: name.value.trim(), reason: reason.value.trim(), cameras: chosen, live, until: instant(until.value), ...range }, complaint);
+      void this.#make({ name: name.value.trim(), reason: reason.value.trim(), cameras: chosen, live, until: instant(until.value), ...wanted }, complaint);
     });
-    return section('new', t('A new guest link'), t('A guest sees the cameras that you choose, and nothing else. In the room they are seen as a guest; everything they look at is in the audit trail.'), form);
+    return section('new', t('A new guest link'), t('A guest sees the cameras that you choose, and nothing else. In the room they are seen as a guest; what they look at is written down.'), form);
   }
 
   /** @param {Record<string, any>} wish @param {HTMLElement} complaint */

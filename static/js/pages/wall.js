@@ -9,6 +9,7 @@ import { conditionOf, summary } from '../condition.js';
 import { readSpans } from '../coverage.js';
 import { h, icon, part, replace, setText } from '../dom.js';
 import { loadInto, start } from '../frame.js';
+import { offerKeys } from '../keys.js';
 import { Layout } from '../layout.js';
 import { keepPeople } from '../roster.js';
 import { ledger } from '../strip.js';
@@ -66,7 +67,7 @@ class Wall {
         tile.strip.setAttribute('aria-label', t('Last 24 hours: not known just now'));
       }
     }
-    if (this.spans.size) ledger(part('ledger', HTMLUListElement), [...this.spans.values()].flat());
+    if (this.spans.size) ledger(part('ledger', HTMLUListElement), [...this.spans.values()].flat(), { share: true });
   }
 
   /** Times in words go on. */
@@ -100,7 +101,7 @@ class Wall {
     const all = [...this.place.cameras.values()].map((camera) => ({ location: camera.location, condition: conditionOf(camera, now) }));
     for (const [location, line] of this.lines) setText(line, summary(all.filter((one) => one.location === location).map(({ condition }) => condition)));
     const fine = all.filter(({ condition }) => condition.state === 'recording').length;
-    replace(part('truth', HTMLElement), h('span', {}, h('strong', {}, t('{n} of {all} recording.', { n: fine, all: all.length })), fine === all.length ? '' : ` ${summary(all.map(({ condition }) => condition))}.`));
+    replace(part('truth', HTMLElement), h('span', {}, h('strong', {}, t('{n} of {all} recording.', { n: fine, all: all.length })), fine === all.length ? '' : ` ${summary(all.map(({ condition }) => condition).filter(({ state }) => state !== 'recording'))}.`));
   }
 
   #empty() {
@@ -129,6 +130,7 @@ const page = start();
 if (page) {
   const wall = new Wall(page.place);
   new Layout(wall.body);
+  offerKeys([['← → ↑ ↓', t('from camera to camera')], ['1 … 9', t('to that camera')], ['Enter', t('open it')], ['F', t('full screen')]]);
   panel();
   keepPeople(page.place, { list: part('people', HTMLUListElement), faces: part('people-faces', HTMLElement), count: part('people-count', HTMLElement) });
   new Conversation({ log: part('room-log', HTMLElement), list: part('room-list', HTMLOListElement) }, page);
