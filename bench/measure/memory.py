@@ -20,7 +20,7 @@ def alone_kib(pids: Iterable[int]) -> int:
     of_files: dict[tuple[str, str], int] = {}  # (inode, offset): the most that any of them has of it
     for pid in pids:
         key: tuple[str, str] | None = None
-        for mapping in _mappings(Path(f"/proc/{pid}/smaps").read_text()):
+        for mapping in _mappings(_smaps(pid)):
             found = _MAPPING.match(mapping)
             key = (found[2], found[1]) if found and found[2] != "0" else None
             rss, own = _sum(mapping, "Rss"), _sum(mapping, "Anonymous")
@@ -28,6 +28,14 @@ def alone_kib(pids: Iterable[int]) -> int:
             if key:
                 of_files[key] = max(of_files.get(key, 0), rss - own)
     return anonymous + sum(of_files.values())
+
+
+def _smaps(pid: int) -> str:
+    """Nothing of a process that has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/smaps").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _mappings(text: str) -> list[str]:

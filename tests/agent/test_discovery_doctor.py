@@ -82,7 +82,7 @@ MICROPHONES = Found(microphones=(Microphone("plughw:CARD=C920,DEV=0", "C920"),))
 def test_sound_that_is_switched_off_is_well_whatever_there_is(tmp_path: Path) -> None:
     works, words = sound_words(config_with(tmp_path), Found(), SOUND)
     assert (works, words) == (
-        True, "Sound is switched off. It could be recorded (voaacenc) and heard (opusenc).",
+        True, "Sound is switched off. It can be recorded (voaacenc) and heard (opusenc).",
     )  # fmt: skip
     works, words = sound_words(config_with(tmp_path), Found(), ())
     assert works
@@ -94,7 +94,7 @@ def test_a_microphone_that_is_there_is_named(tmp_path: Path, device: str) -> Non
     config = config_with(tmp_path, audio={"kind": "alsa", "device": device})
     works, words = sound_words(config, MICROPHONES, SOUND)
     assert works
-    assert words.startswith(f"The microphone {device or 'default'} is switched on. It is recorded by voaacenc")
+    assert words.startswith(f"The microphone {device or 'default'} is switched on. It can be recorded (voaacenc)")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_sound_needs_is_named_with_its_package(tmp_path: Path, missing: str
     installed = tuple(name for name in SOUND if name != missing)
     works, words = sound_words(config_with(tmp_path, audio={"kind": "alsa"}), MICROPHONES, installed)
     assert (works, words) == (
-        False, f"Sound is switched on, but {missing} cannot be found: sudo apt install {package}",
+        False, f"Sound is switched on. {missing} cannot be found: sudo apt install {package}",
     )  # fmt: skip
 
 
@@ -125,4 +125,4 @@ def test_one_of_two_encoders_of_sound_is_enough(tmp_path: Path) -> None:
     installed = tuple(name for name in SOUND if name != "voaacenc")
     works, words = sound_words(config_with(tmp_path, audio={"kind": "source"}), Found(), installed)
     assert works
-    assert "It is recorded by avenc_aac and heard by opusenc." in words
+    assert "It can be recorded (avenc_aac) and heard (opusenc)." in words
