@@ -18,7 +18,6 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from accounts import ceremonies, passkey_api
@@ -45,7 +44,7 @@ def device(**wrong: Any) -> Authenticator:
 
 
 def post(api: APIClient, path: str, body: Json | None = None, status: int = 200) -> Json:
-    answer: Response = api.post(path, body or {}, format="json")
+    answer: Any = api.post(path, body or {}, format="json")
     assert answer.status_code == status, answer.content
     return dict(answer.json()) if answer.content else {}
 
