@@ -207,9 +207,9 @@ def _gather(part: Part, until_ms: int | None) -> Samples:
     return samples
 
 
-def _bytes(part: Part, samples: Samples, head: bytes) -> Iterator[bytes]:
+def _bytes(part: Part, samples: Samples, head: list[bytes]) -> Iterator[bytes]:
     """The whole file, piece by piece."""
-    yield head
+    yield from head
     runs = zip(samples.sources, samples.starts, samples.lengths, strict=True)
     for source, of_source in groupby(runs, key=itemgetter(0)):
         with contextlib.closing(open_chunk(part.pieces[source].chunk)) as reader:

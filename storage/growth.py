@@ -77,13 +77,12 @@ def _fragments(descriptor: int, chunk: Chunk, growth: Growth, init: ucam_boxes.I
     at = growth.whole_bytes or init.size
     entry = last(growth.fragments)
     new: list[Entry] = []
-    with os.fdopen(os.dup(descriptor), "rb") as file:
-        for fragment in ucam_boxes.whole_fragments(file, at, init=init, end=size):
-            if not entry:
-                growth.first_tfdt = fragment.tfdt
-            entry = _entry(fragment, growth, entry)
-            new.append(entry)
-            at = fragment.offset + fragment.size
+    for fragment in ucam_boxes.whole_fragments(descriptor, at, init=init, end=size):
+        if not entry:
+            growth.first_tfdt = fragment.tfdt
+        entry = _entry(fragment, growth, entry)
+        new.append(entry)
+        at = fragment.offset + fragment.size
     if new:
         growth.fragments += pack(new)
         growth.whole_bytes = at

@@ -116,12 +116,14 @@ def append(volume: Volume, chunk: Chunk, piece: Piece) -> Change | None:
             return None
         chunk = _back_to_grow(volume, chunk)
     with volume.locked(chunk.path) as descriptor:
-        if os.fstat(descriptor).st_size != chunk.bytes:  # bytes that were never confirmed, or more that were
+        there = os.fstat(descriptor).st_size
+        if there != chunk.bytes:  # bytes that were never confirmed, or more that were
             _look_again(chunk)
         if _is_repeated_end(chunk, piece):
             return None
         length = _checked_length(chunk, piece)
-        change = Change(chunk, _write(descriptor, chunk, piece, length), len(piece.body), length, piece.now, piece.by)
+        growth = _write(descriptor, there, chunk, piece, length)
+        change = Change(chunk, growth, len(piece.body), length, piece.now, piece.by)
         try:
             TURNS.confirm(change)
         except (OffsetWrong, TokenInvalid):  # not when the database failed: its commit may have come through
@@ -191,13 +193,12 @@ def _checked_length(chunk: Chunk, piece: Piece) -> int | None:
     return length
 
 
-def _write(descriptor: int, chunk: Chunk, piece: Piece, length: int | None) -> Growth:
-    """Write, judge, fsync; on any trouble the file is as long as before."""
+def _write(descriptor: int, there: int, chunk: Chunk, piece: Piece, length: int | None) -> Growth:
+    """Write, judge, fsync; on any trouble the file is as long as was confirmed. `there`: its bytes so far."""
     body = piece.body
     size = chunk.bytes + len(body)
     try:
         with disk_errors():
-            there = os.fstat(descriptor).st_size
             if there < chunk.bytes:
                 raise StorageFailing("A file of footage is shorter than it was: run manage.py check_storage.")
             if there > chunk.bytes:

@@ -1,6 +1,7 @@
 """A plain MP4 (`ftyp`, `moov`, `mdat`: it plays at once and everywhere) around samples that lie elsewhere.
 
 Nothing is encoded anew. An exact cut is an edit list: the file begins with the keyframe before it, which players skip.
+A box is a list of its bytes in order, so that the tables of hours are not copied at each level of boxes around them.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from itertools import groupby
 from storage.samples import Samples, Track, box
 
 MOVIE_TIMESCALE = 1000
+Box = list[bytes]
 FTYP = b"ftyp" + b"isom" + struct.pack(">I", 512) + b"isomiso2avc1mp41"
 
 
-def head(samples: Samples, begin: Fraction | None, end: Fraction | None) -> bytes:
+def head(samples: Samples, begin: Fraction | None, end: Fraction | None) -> Box:
     """All of the file before the samples' bytes. Shown is from `begin` to `end`, in seconds of media time."""
-    moov = _moov(samples, begin, end, 0)
-    before = len(FTYP) + 4 + len(moov) + 16  # the sizes of places do not depend on the places
-    moov = _moov(samples, begin, end, before)
-    return struct.pack(">I", len(FTYP) + 4) + FTYP + moov + struct.pack(">I4sQ", 1, b"mdat", samples.bytes + 16)
+    # The sizes of places do not depend on the places.
+    before = len(FTYP) + 4 + sum(map(len, _moov(samples, begin, end, 0))) + 16
+    ftyp = struct.pack(">I", len(FTYP) + 4) + FTYP
+    return [ftyp, *_moov(samples, begin, end, before), struct.pack(">I4sQ", 1, b"mdat", samples.bytes + 16)]
 
 
 def shown_from(samples: Samples) -> Fraction:
@@ -35,7 +37,7 @@ def shown_until(track: Track) -> Fraction:
     return Fraction(track.end + track.first_offset, track.timescale)
 
 
-def _moov(samples: Samples, begin: Fraction | None, end: Fraction | None, base: int) -> bytes:
+def _moov(samples: Samples, begin: Fraction | None, end: Fraction | None, base: int) -> Box:
     start = shown_from(samples) if begin is None else max(begin, shown_from(samples))
     tracks = [track for track in samples.tracks.values() if track.sizes]
     ends = {track.number: min(shown_until(track), end or shown_until(track)) for track in tracks}
@@ -49,7 +51,7 @@ def _moov(samples: Samples, begin: Fraction | None, end: Fraction | None, base: 
     return _box(b"moov", _box(b"mvhd", times + fixed + struct.pack(">I", following)), *traks)
 
 
-def _trak(track: Track, start: Fraction, end: Fraction, base: int) -> bytes:
+def _trak(track: Track, start: Fraction, end: Fraction, base: int) -> Box:
     """One track: what the camera said of it, with tables of ours."""
     tkhd = bytearray(box(track.trak, b"tkhd"))
     struct.pack_into(">Q" if tkhd[0] else ">I", tkhd, 28 if tkhd[0] else 20, _movie_ticks(end - start))
@@ -58,12 +60,12 @@ def _trak(track: Track, start: Fraction, end: Fraction, base: int) -> bytes:
     times = struct.pack(">IQQIQ", 1 << 24, 0, 0, track.timescale, sum(track.durations)) + language + bytes(2)
     minf = box(mdia, b"minf")
     kind = b"vmhd" if track.is_video else b"smhd"
-    inside = _box(kind, box(minf, kind)) + _box(b"dinf", box(minf, b"dinf")) + _box(b"stbl", _stbl(track, base))
-    media = _box(b"mdhd", times) + _box(b"hdlr", box(mdia, b"hdlr")) + _box(b"minf", inside)
-    return _box(b"trak", _box(b"tkhd", bytes(tkhd)), _edts(track, start, end), _box(b"mdia", media))
+    inside = [_box(kind, box(minf, kind)), _box(b"dinf", box(minf, b"dinf")), _box(b"stbl", *_stbl(track, base))]
+    media = [_box(b"mdhd", times), _box(b"hdlr", box(mdia, b"hdlr")), _box(b"minf", *inside)]
+    return _box(b"trak", _box(b"tkhd", bytes(tkhd)), _edts(track, start, end), _box(b"mdia", *media))
 
 
-def _edts(track: Track, start: Fraction, end: Fraction) -> bytes:
+def _edts(track: Track, start: Fraction, end: Fraction) -> Box:
     """The edit list: what is shown of the track, and when."""
     first = Fraction(track.begin + track.first_offset, track.timescale)
     edits = []
@@ -76,38 +78,40 @@ def _edts(track: Track, start: Fraction, end: Fraction) -> bytes:
     return _box(b"edts", _box(b"elst", struct.pack(">II", 1 << 24, len(edits)) + rows))
 
 
-def _stbl(track: Track, base: int) -> bytes:
+def _stbl(track: Track, base: int) -> list[Box]:
     """Tables: times, sizes, places, keyframes."""
     stbl = box(track.trak, b"mdia", b"minf", b"stbl")
-    tables = [_box(b"stsd", box(stbl, b"stsd")), _table(b"stts", _grouped(track.durations, ">II"))]
+    tables = [_box(b"stsd", box(stbl, b"stsd")), _table(b"stts", 2, _grouped(track.durations))]
     if any(track.offsets):
-        tables.append(_table(b"ctts", _grouped(track.offsets, ">Ii"), version=1))
+        tables.append(_table(b"ctts", 2, _grouped(track.offsets), version=1))
     if track.is_video and len(track.sync) < len(track.sizes):
-        tables.append(_table(b"stss", [_big_endian(track.sync)], count=len(track.sync)))
-    tables.append(_table(b"stsc", _stsc(track)))
-    tables.append(_box(b"stsz", struct.pack(">III", 0, 0, len(track.sizes)) + _big_endian(track.sizes)))
-    places = array("Q", (place + base for place in track.run_places))
-    tables.append(_table(b"co64", [_big_endian(places)], count=len(places)))
-    return b"".join(tables)
+        tables.append(_table(b"stss", 1, track.sync))
+    tables.append(_table(b"stsc", 3, _stsc(track)))
+    tables.append(_box(b"stsz", struct.pack(">III", 0, 0, len(track.sizes)), _big_endian(track.sizes)))
+    tables.append(_table(b"co64", 1, array("Q", (place + base for place in track.run_places))))
+    return tables
 
 
-def _grouped(values: array[int], form: str) -> list[bytes]:
+def _grouped(values: array[int]) -> array[int]:
     """(count, value) of equal neighbours."""
-    return [struct.pack(form, sum(1 for _ in same), value) for value, same in groupby(values)]
+    rows = array(values.typecode)
+    for value, same in groupby(values):
+        rows.extend((sum(1 for _ in same), value))
+    return rows
 
 
-def _stsc(track: Track) -> list[bytes]:
+def _stsc(track: Track) -> array[int]:
     """(number of the first run, samples in each, 1) wherever the samples in a run change."""
-    rows, before = [], None
+    rows, before = array("I"), None
     for number, count in enumerate(track.run_samples, 1):
         if count != before:
-            rows.append(struct.pack(">III", number, count, 1))
+            rows.extend((number, count, 1))
             before = count
     return rows
 
 
-def _table(kind: bytes, rows: list[bytes], *, version: int = 0, count: int | None = None) -> bytes:
-    return _box(kind, struct.pack(">II", version << 24, len(rows) if count is None else count), *rows)
+def _table(kind: bytes, columns: int, rows: array[int], *, version: int = 0) -> Box:
+    return _box(kind, struct.pack(">II", version << 24, len(rows) // columns), _big_endian(rows))
 
 
 def _big_endian(values: array[int]) -> bytes:
@@ -116,9 +120,9 @@ def _big_endian(values: array[int]) -> bytes:
     return swapped.tobytes()
 
 
-def _box(kind: bytes, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    return struct.pack(">I4s", len(body) + 8, kind) + body
+def _box(kind: bytes, *parts: bytes | Box) -> Box:
+    body = [piece for part in parts for piece in ([part] if isinstance(part, bytes) else part)]
+    return [struct.pack(">I4s", sum(map(len, body)) + 8, kind), *body]
 
 
 def _movie_ticks(seconds: Fraction) -> int:

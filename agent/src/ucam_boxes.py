@@ -137,13 +137,13 @@ def read_fragment(data: bytes, offset: int = 0, *, init: Init | None = None) -> 
 
 
 def whole_fragments(
-    file: BinaryIO, start: int, *, init: Init | None = None, end: int | None = None
+    file: BinaryIO | int, start: int, *, init: Init | None = None, end: int | None = None
 ) -> Iterator[Fragment]:
     """The fragments of a file from byte `start` on, until its end or the first byte that is no whole fragment.
 
-    `file` must have a descriptor: it is read by position, its own position is left alone.
+    `file` has a descriptor or is one: it is read by position, its own position is left alone.
     """
-    descriptor = file.fileno()
+    descriptor = file if isinstance(file, int) else file.fileno()
     size = os.fstat(descriptor).st_size
     limit = size if end is None else min(end, size)
     offset = start

@@ -173,10 +173,10 @@ def _insert(cursor: Any, camera_id: int, count: int, ended_ms: int) -> None:
         "first_tfdt": f"i %% {BOOT_CHUNKS} * {CHUNK_MS * 90}",
         "fragments": f"iif(i >= {rich_from}, x'{index_of(CHUNK_MS // FRAGMENT_MS).hex()}', x'{index_of(1).hex()}')",
     }  # fmt: skip
-    fields = [field for field in Chunk._meta.local_concrete_fields if not field.primary_key]
-    values = [f for f in fields if f.column not in each]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
-    wanted = ", ".join(each.get(field.column, "%s") for field in fields)
+    fields = {str(field.column): field for field in Chunk._meta.local_concrete_fields if not field.primary_key}
+    values = [field for column, field in fields.items() if column not in each]
+    columns = ", ".join(f'"{column}"' for column in fields)
+    wanted = ", ".join(each.get(column, "%s") for column in fields)
     cursor.execute(
         f"INSERT INTO storage_chunk ({columns}) WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n "
         f"WHERE i + 1 < {count}) SELECT {wanted} FROM n",
