@@ -9,13 +9,13 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from accounts.admin import Audited, UserAdmin
 from cameras.enrolment.admin_page import EnrolmentPages
 from cameras.forms import CameraForm
 from cameras.models import Alert, Camera, EnrolmentCode, Location, Membership, Message
-from cameras.room.spoken import words_of
+from cameras.room.spoken import in_language, words_of
 
 
 class MembershipInline(admin.TabularInline):
@@ -148,21 +148,50 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+ALERT_STATES = {
+    "raised": gettext_noop("raised"), "claimed": gettext_noop("claimed"), "cleared": gettext_noop("cleared"),
+}  # fmt: skip
+
+
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     """Alerts, newest first."""
 
-    list_display = ("title", "level", "state", "location", "camera", "raised_at", "claimed_by", "cleared_at")
+    list_display = ("title_text", "level", "state_text", "location", "camera", "raised_at", "claimed_by", "cleared_at")
     list_select_related = ("location", "camera__location", "claimed_by")
     list_filter = ("level", "kind", "location")
+    fields = (
+        "kind", "camera", "location", "level", "title_text", "words", "raised_at", "claimed_by", "claimed_at",
+        "cleared_at",
+    )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("title"), ordering="title")
+    def title_text(self, alert: Alert) -> str:
+        """In the reader's language."""
+        return alert.words()[0]
+
+    @admin.display(description=gettext_lazy("text"))
+    def words(self, alert: Alert) -> str:
+        """In the reader's language."""
+        return alert.words()[1]
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_text(self, alert: Alert) -> str:
+        """In a word."""
+        return gettext(ALERT_STATES[alert.state])
 
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
     """What was said to the room; what was said to one person stays between the two."""
 
-    list_display = ("sent_at", "from_jid", "text", "camera")
+    list_display = ("sent_at", "from_jid", "words", "camera")
     list_select_related = ("camera__location",)
+
+    @admin.display(description=gettext_lazy("text"))
+    def words(self, message: Message) -> str:
+        """What a person said as it was said, what a camera said in the reader's language."""
+        return in_language(message.as_chat()).text
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         """Without private messages."""

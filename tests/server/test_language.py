@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from django.utils.translation import gettext as django_gettext
 from django.utils.translation import override
 from ucam_protocol import Chat, Error, Part
@@ -23,6 +24,8 @@ import cameras
 import storage
 from accounts.errors import UcamError
 from accounts.models import AuditEntry
+from cameras.models import Alert, Message
+from cameras.sentences import say
 from storage.models import Installation
 from tests.conftest import Cast
 from tests.room.peers import Peer, url_origin
@@ -147,6 +150,22 @@ def test_an_administration_page_in_german_has_no_english_of_ours(cast: Cast, pat
     assert answer.status_code == 200
     english, german = (capital_too(words) for words in ({*written(), *names.words()}, set(written().values())))
     assert text_of(answer.content.decode()) & (english - german) == set()
+
+
+def test_the_administration_shows_alerts_and_what_cameras_said_in_german(cast: Cast) -> None:
+    client = Client(headers={"accept-language": "de"})
+    client.force_login(cast.alice, backend="sesame.backends.ModelBackend")
+    title = say("{name} is not connected", name="Hof")
+    alert = Alert.objects.raise_("camera_offline", "critical", title, camera=cast.camera)
+    Message.objects.create(
+        from_jid=str(cast.camera),
+        text="Everything is well.",
+        said=[["Everything is well.", {}]],
+        sent_at=timezone.now(),
+    )
+    for path in ("alert/", f"alert/{alert.pk}/change/", "camera/"):
+        assert "Hof ist nicht verbunden" in client.get(f"/admin/cameras/{path}").content.decode()
+    assert "Alles ist in Ordnung." in client.get("/admin/cameras/message/").content.decode()
 
 
 def test_what_the_audit_trail_keeps_is_in_one_language(cast: Cast) -> None:

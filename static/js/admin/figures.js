@@ -20,6 +20,12 @@ const PLOTS = {
 /** @param {number} at_s */
 const day = (at_s) => new Date(at_s * 1000).toLocaleDateString(language, { day: 'numeric', month: 'short' });
 
+/** @param {number} at_s */
+const instant = (at_s) => new Date(at_s * 1000).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** @param {number | null} value */
+const amount = (value) => (value === null || value === undefined ? '–' : value.toLocaleString(language));
+
 /** @param {string} name @param {Figure} figure */
 function draw(name, figure) {
   const about = PLOTS[name];
@@ -29,14 +35,14 @@ function draw(name, figure) {
   if (!figure.at.length) return;
   const bars = uPlot.paths.bars?.({ size: [0.35, 24] });
   const shown = about.lines.map(({ label, stroke }, number) => ({
-    label: about.unit ? `${label}, ${about.unit}` : label, stroke, width: 2, spanGaps: false, points: { show: figure.at.length < 20 },
+    label: about.unit ? `${label}, ${about.unit}` : label, stroke, width: 2, spanGaps: false, value: (/** @type {uPlot} */ _plot, /** @type {number | null} */ value) => amount(value), points: { show: figure.at.length < 20 },
     ...(about.bars && bars ? { paths: bars, fill: stroke, points: { show: false } } : {}),
     ...(number && !about.bars ? { dash: [6, 4] } : {}),
   }));
   const range = /** @type {uPlot.Range.Function} */ ((_plot, _least, most) => [0, about.most ?? (Math.max(most, 0.01) * 1.1)]);
   const plot = new uPlot({
-    width: place.clientWidth - 16, height: HEIGHT_PX, series: [{}, ...shown], scales: { y: { range } },
-    axes: [{ values: (_plot, splits) => splits.map(day), space: 64 }, { size: 56 }], cursor: { drag: { x: false, y: false } },
+    width: place.clientWidth - 16, height: HEIGHT_PX, series: [{ label: t('Time'), value: (_plot, at) => (at === null ? '–' : instant(at)) }, ...shown], scales: { y: { range } },
+    axes: [{ values: (_plot, splits) => splits.map(day), space: 64 }, { values: (_plot, splits) => splits.map(amount), size: 56 }], cursor: { drag: { x: false, y: false } },
   }, /** @type {uPlot.AlignedData} */ ([figure.at, ...figure.lines]), place);
   new ResizeObserver(() => plot.setSize({ width: place.clientWidth - 16, height: HEIGHT_PX })).observe(place);
 }

@@ -485,4 +485,5 @@ export default {
   'warning': 'Warnung',
   'The figures could not be fetched. Reload the page; look at the server’s log if that does not help.': 'Die Zahlen konnten nicht geholt werden. Laden Sie die Seite neu; hilft das nicht, sehen Sie ins Log des Servers.',
   'The code works once, for a day.': 'Der Code gilt einmal, einen Tag lang.',
+  'Time': 'Zeit',
 };
