@@ -34,7 +34,8 @@ LAYOUT = Layout.of(WIDTH, HEIGHT)
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """With the picture of the benchmarks."""
-    with Product(tmp_path_factory.mktemp("large"), LARGE) as running:
+    running = Product(tmp_path_factory.mktemp("large"), LARGE)
+    with running:
         yield running
 
 
