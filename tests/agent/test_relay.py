@@ -137,10 +137,10 @@ async def test_somebody_else_who_answers_is_no_relay(coturn: Coturn) -> None:
     loop, beyond = asyncio.get_running_loop(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     beyond.settimeout(5)
     transport, _ = await loop.create_datagram_endpoint(Between, local_addr=("127.0.0.1", 0))
-    turn = coturn.turn()
+    turn, (host, port) = coturn.turn(), transport.get_extra_info("sockname")
     try:
         with pytest.raises(RelayRefused, match="no relay that knows this camera"):
-            await relay.allocate(TurnServer(*transport.get_extra_info("sockname"), turn.username, turn.credential))
+            await relay.allocate(TurnServer(host, port, turn.username, turn.credential))
     finally:
         transport.close()
         beyond.close()

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -46,8 +47,8 @@ class AgentBehind(Agent):
 class Product(Stack):
     """Server, camera and the way between them."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, settings=SETTINGS)
+    def __init__(self, folder: Path, settings: Mapping[str, Any] = SETTINGS) -> None:
+        super().__init__(folder, settings=settings)
         self.weather = Weather(self.port)
         self.agent: AgentBehind = AgentBehind(self.agent.state, self.env)
         self.agent.weather = self.weather

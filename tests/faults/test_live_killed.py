@@ -91,7 +91,8 @@ def test_live_killed(campaign: Campaign, product: Product, rounds: int) -> None:
         chance = campaign.round(number)
         way = WAYS[number] if number < len(WAYS) else chance.choices(WAYS, CHANCES)[0]
         until_moment(chance)
-        live, before = until(lambda: product.agent.pids.get("live"), "it runs", 10), until(lambda: seat(product), "in")
+        live = until(lambda: product.agent.pids.get("live", 0), "it runs", 10)
+        before = until(lambda: seat(product), "it is in the room", 30)
         disturb(live, way)
         began_s = time.monotonic()
         viewer = watch(product) if way == "no memory" else None

@@ -6,6 +6,7 @@ import io
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.storage.footage import TEN_O_CLOCK_MS, Device
 from tests.storage.test_export import ask, fetch, folder, taker
 
 __all__ = ["folder", "taker"]
-TEST = {"source": {"kind": "test"}, "audio": {"kind": "source"}, "fps": 20}
+TEST: dict[str, Any] = {"source": {"kind": "test"}, "audio": {"kind": "source"}, "fps": 20}
 FRAGMENTS = 26  # half a second each: a chunk of 10 s, and some of the next
 APART_S_MAX = 0.1  # two pictures, of which one may be lost for want of CPU
 
@@ -44,8 +45,10 @@ def shipped(device: Device, recorded: list[tuple[bytes, dict[str, int]]]) -> Non
     """They lie on storage, from ten o'clock on."""
     first_ms = recorded[0][1]["started_ms"]
     for content, told in recorded:
-        facts = {key: told[key] for key in ("run", "started_mono_ns")}
-        device.ship(content, told["seq"], started_ms=TEN_O_CLOCK_MS + told["started_ms"] - first_ms, **facts)
+        started_ms = TEN_O_CLOCK_MS + told["started_ms"] - first_ms
+        device.ship(
+            content, told["seq"], started_ms=started_ms, run=told["run"], started_mono_ns=told["started_mono_ns"]
+        )
 
 
 def judge(path: Path) -> None:

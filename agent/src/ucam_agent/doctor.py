@@ -170,12 +170,14 @@ def _lights(config: Config) -> Finding:
 async def _network(device: Device) -> list[Finding]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WITHIN_S)) as http:
         storage = Storage(device.storage, device.token, http)
+        server = await _look("server", lambda: _server(device, http))
         return [
-            await _look("server", lambda: _server(device, http)),
+            server,
             *await _clock(device, http),
             await _look("room", lambda: _room(device, http)),
             await _look("storage", lambda: _storage(device, storage)),
-            await _look("relay", lambda: relay_words(device, http)),
+            # Only the server can name the relays.
+            *([await _look("relay", lambda: relay_words(device, http))] if server.works else []),
         ]
 
 
