@@ -167,7 +167,7 @@ def drop(volume: Volume, chunks: list[Doomed]) -> int:
             volume.unlink(chunk.path)
         for folder in sorted({os.path.dirname(chunk.path) for chunk in here}):
             volume.sync_folder(folder)
-    snapshot.forget([chunk.pk for chunk in chunks])
+    snapshot.forget([chunk.id for chunk in chunks])
     dropped = _drop_rows(here)
     for chunk in there:
         reached_tier().delete(chunk.path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def behind(stack: Stack, access: str) -> dict[str, int]:
     }
 
 
-def same(before: dict[str, float], after: dict[str, float], more: dict[str, float]) -> list[str]:
+def same(before: Mapping[str, float], after: Mapping[str, float], more: Mapping[str, float]) -> list[str]:
     """What has grown by more than it may; nothing, where nothing is named."""
     return [
         f"{name}: {value} then {after[name]}"
