@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -69,8 +70,8 @@ class Location(models.Model):
         super().save(*args, **kwargs)
         from cameras.room.announce import settings_changed  # the room imports these models
 
-        cameras = list(self.cameras.select_related("location"))
-        transaction.on_commit(lambda: [settings_changed(camera) for camera in cameras])
+        for camera in self.cameras.select_related("location"):
+            transaction.on_commit(partial(settings_changed, camera))
 
     def clean(self) -> None:
         """Domains are kept as JIDs compare them."""
