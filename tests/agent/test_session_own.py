@@ -49,8 +49,8 @@ class Camera:
                 await server.until(lambda: server.cameras and any(self.recorder.chunks()), 30)
                 yield
             finally:
-                assert self.live.end() == 0, self.live.end(signal.SIGKILL)
                 self.ip.close()
+                assert self.live.end() == 0, self.live.end(signal.SIGKILL)
         said = self.live.log.read_text() + self.recorder.log.read_text()
         assert "Traceback" not in said
         assert "s3cret" not in said
