@@ -121,6 +121,18 @@ async def test_a_limited_backlog_arrives_whole(spooling: Spooling) -> None:
         )
 
 
+async def test_while_somebody_watches_the_past_leaves_room_for_the_live_picture(spooling: Spooling) -> None:
+    spooling.add(1, 2, 3)
+    async with Server() as server, storage_at(server.storage_url) as storage:
+        shipper = Shipper(spooling.spool, storage, lambda: None)
+        shipper.watched = True
+        shipper.inflow.add(spooling.chunk_bytes // 4)  # within this second: the past may take two chunks in one
+        begun_s = time.monotonic()
+        async with working(shipper):
+            await server.until(lambda: sum(one.length is not None for one in server.uploads.values()) == 3)
+        assert time.monotonic() - begun_s > 0.5
+
+
 async def test_coming_into_the_room_asks_storage_again_at_once(
     spooling: Spooling, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,7 @@ class Live:
 
     def _on_viewers(self) -> None:
         self._health.viewers = len(self._sessions)
+        self._shipper.watched = bool(self._sessions)
         self._changed.set()
 
     def _take_settings(self, settings: Settings) -> None:

@@ -38,6 +38,7 @@ CONFIRM_EVERY_S = 15.0
 RATE_OVER_S = 60.0
 NEAR_RETRY_S = 5.0
 PAST_SHARE_MIN = 0.1
+PAST_TIMES_WATCHED = 8  # real time; faster, and live pictures of this process would wait behind it
 
 
 @dataclass(slots=True)
@@ -85,6 +86,7 @@ class Shipper:
         self.inflow, self.outflow = Rate(), Rate()
         self.latest_ms: int | None = None  # end of the newest fragment that storage has
         self.uplink_kbit: int | None = None
+        self.watched = False  # somebody sees live pictures
         self._near = False
         self.closed: list[Shipment] = []  # shipped to the end, not reported yet
         self._wakes = {"present": asyncio.Event(), "backlog": asyncio.Event()}
@@ -237,11 +239,14 @@ class Shipper:
             shipment.confirm()
 
     def _past_bytes_s(self) -> float | None:
-        """What of the uplink is left for the past when the present has its part; None: no limit is set."""
-        if self.uplink_kbit is None:
-            return None
-        whole = self.uplink_kbit * 1000 / 8
-        return max(whole - self.inflow.bytes_s, whole * PAST_SHARE_MIN)
+        """What the past may take: of the uplink what the present leaves, and not at the cost of who watches."""
+        limits = []
+        if self.uplink_kbit is not None:
+            whole = self.uplink_kbit * 1000 / 8
+            limits.append(max(whole - self.inflow.bytes_s, whole * PAST_SHARE_MIN))
+        if self.watched and self.inflow.bytes_s:
+            limits.append(PAST_TIMES_WATCHED * self.inflow.bytes_s)
+        return min(limits, default=None)
 
     async def _end(self, shipment: Shipment) -> None:
         """All fragments are there: tell the length. Storage may hold more than we do after a power cut here."""
