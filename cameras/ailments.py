@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_noop
+from ucam_carried import heard
 from ucam_protocol import Part, PartState, Status
-from ucam_sentences import heard
 
 from cameras.models import Alert
 from cameras.sentences import say, together

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
+from ucam_carried import Sentences, agreed
 from ucam_jid import PART_BYTES_MAX, Jid, JidInvalid, ProtocolError
 from ucam_jid import shown as _shown
-from ucam_sentences import Sentences, agreed
 from ucam_settings import (
     FRAGMENT_BYTES_MAX,
     HIDDEN,

@@ -1,28 +1,17 @@
 """Sentences for people, made so that each reader gets them in their own language: English, and its values apart.
 
 `say("The clock is {length} slow.", length=…)` is English text that remembers both. What goes over the wire beside a
-text are its `Sentences`; whoever knows a translation of the English fills the values into that, and whoever knows none,
-or is older than this, has the text. No Django.
+text are its `Sentences` (ucam_carried); whoever knows a translation of the English fills the values into that, and
+whoever knows none, or is older than this, has the text. Standard library only, for the supervisor imports it too.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import Annotated, Any
-
-import msgspec
-from msgspec import Meta
+from typing import Any
 
 PLACE = re.compile(r"\{(\w+)\}")
-
-English = Annotated[str, Meta(min_length=1, max_length=400)]
-Name = Annotated[str, Meta(pattern=r"^[a-z_]{1,30}$")]
-Value = Annotated[str, Meta(max_length=1000)]
-Phrase = tuple[English, dict[Name, Value]]  # what stands within a sentence and is translated too: "2 hours"
-Sentence = tuple[English, dict[Name, Value | Annotated[list[Phrase], Meta(max_length=8)]]]
-Sentences = Annotated[list[Sentence], Meta(max_length=40)]
 
 
 class Said(str):
@@ -53,11 +42,6 @@ def kept(value: object) -> Any:
     return value.sentences if isinstance(value, Said) else str(value)
 
 
-def heard(words: str, sentences: list[Sentence]) -> str:
-    """A text that came over the wire with its sentences, as if it was said here."""
-    return said(msgspec.to_builtins(sentences)) if sentences else words
-
-
 def together(*parts: str) -> Said:
     """Sentences one after the other; what is no `Said` (an error of the system) counts as one without values."""
     there = [part for part in parts if part]
@@ -82,27 +66,3 @@ def in_words(sentences: Iterable[Any], translate: Callable[[str], str] = str, sh
         return in_words(value, translate, show) if isinstance(value, list) else show(value)
 
     return " ".join(fill(translate(text), values) for text, values in sentences if text)
-
-
-def carried(text: str) -> list[Sentence]:
-    """A text's sentences as they go over the wire; none of a text that has none, or too much for it."""
-    with suppress(msgspec.ValidationError):
-        return msgspec.convert(text.sentences, Sentences) if isinstance(text, Said) else []
-    return []
-
-
-def agreed(text: str, sentences: list[Sentence]) -> list[Sentence]:
-    """Foreign sentences, if their English is that text: what is said in two languages is said to everybody.
-
-    No value has two places, so that no small frame becomes a huge text.
-    """
-    places = [PLACE.findall(one) for one in _english(sentences)]
-    once = all(len(names) == len(set(names)) for names in places)
-    return sentences if once and in_words(sentences) == text else []
-
-
-def _english(sentences: list[Sentence]) -> Iterable[str]:
-    """Every English text in them."""
-    for text, values in sentences:
-        yield text
-        yield from (phrase[0] for value in values.values() if isinstance(value, list) for phrase in value)

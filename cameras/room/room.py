@@ -14,8 +14,8 @@ import msgspec
 from django.conf import settings
 from django.utils.translation import gettext_noop
 from redis.asyncio import BlockingConnectionPool, Redis
+from ucam_carried import Sentences
 from ucam_protocol import Answer, Call, Hangup, Message, Offer, Offline, Online, Routed, Watching
-from ucam_sentences import Sentences
 
 from cameras.room.audience import Audience, who_sees
 from cameras.room.errors import CameraOffline, SessionUnknown

@@ -11,8 +11,9 @@ from ucam_agent.discovery import Found, Trouble
 from ucam_agent.health import Health, told_as, words_of
 from ucam_agent.shipper import Shipper
 from ucam_agent.spool import state_event
+from ucam_carried import carried
 from ucam_protocol import RtspSource, Settings, V4l2Source
-from ucam_sentences import carried, in_words, say, sentences_of, together
+from ucam_sentences import in_words, say, sentences_of, together
 
 GERMAN = {"Recordings wait on this camera.": "Aufnahmen warten.", "{n} days": "{n} Tage", "Wait {length}.": "{length}!"}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.agent.ip_camera import IpCamera
 from tests.e2e.conftest import sign_in
 from tests.e2e.stack import Stack, until
 
@@ -138,12 +139,19 @@ def test_who_follows_is_shown_the_cameras_beside_too(stack: Stack, browser: Brow
     bob.context.close()
 
 
-def test_a_camera_that_does_not_record_says_so_and_claims_no_recording(stack: Stack, alice: Page) -> None:
+def test_a_camera_that_does_not_record_says_so_and_claims_no_recording(
+    stack: Stack, alice: Page, tmp_path: Path
+) -> None:
+    filmed, gave_a_picture = IpCamera(tmp_path), stack.agent.state / "spool" / "settings.json"
+    filmed.start()
+    try:
+        source = f"camera.source = {{'kind': 'rtsp', 'url': '{filmed.url()}'}}; camera.save()"
+        find = "from cameras.models import Camera; camera = Camera.objects.get(local='cam001');"
+        stack.manage("shell", "-v", "0", "-c", f"{find} {source}")
+        until(lambda: "rtsp" in gave_a_picture.read_text(), "the IP camera gives a picture")
+    finally:
+        filmed.close()
     alice.goto(CAMERA)
-    expect(alice.locator("#stage")).to_have_attribute("data-live", "live", timeout=60_000)
-    gone = "from cameras.models import Camera; camera = Camera.objects.get(local='cam001');"
-    source = "camera.source = {'kind': 'file', 'name': 'none.mp4'}; camera.save()"
-    stack.manage("shell", "-v", "0", "-c", gone + source)
     notice = alice.locator("#stage [data-part=notice]").last
     expect(notice).to_contain_text("Not recording", timeout=120_000)
     expect(notice).not_to_contain_text("Nothing is lost")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from asgiref.sync import sync_to_async
 from django.utils.translation import override
+from ucam_carried import carried
 from ucam_protocol import Call, Chat, Hangup, PartState, Status
-from ucam_sentences import carried, say
+from ucam_sentences import say
 
 from accounts.models import User
 from cameras.ailments import ailments

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import msgspec
+from ucam_carried import Sentences, carried, heard
 from ucam_protocol import Part, PartState, Status
-from ucam_sentences import Sentences, carried, english, heard, say, together
+from ucam_sentences import english, say, together
 
 from . import __version__, wallclock
 from .clock import Clock

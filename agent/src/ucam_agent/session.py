@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from ucam_carried import carried
 from ucam_protocol import (
     Answer,
     Call,
@@ -22,7 +23,7 @@ from ucam_protocol import (
     RtspSource,
     StreamName,
 )
-from ucam_sentences import carried, say
+from ucam_sentences import say
 
 from .errors import AgentError
 from .frames import Frame, Frames, Samples, Stream

@@ -8,8 +8,9 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ucam_carried import carried
 from ucam_protocol import Chat, Jid, JidInvalid, Message
-from ucam_sentences import carried, say, together
+from ucam_sentences import say, together
 
 log = logging.getLogger(__name__)
 
