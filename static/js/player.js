@@ -24,6 +24,8 @@ export class Player extends Emitter {
   mode = 'live';
   /** Instant of a live picture that was stopped; NaN else. */
   #held = NaN;
+  /** Instant whose footage is on its way from the camera, and plays once it has come; NaN else. */
+  awaited = NaN;
   #front = true;
   #rate = 1;
   /** The instant shown before; NaN after a seek. */
@@ -110,7 +112,7 @@ export class Player extends Emitter {
   }
 
   goLive() {
-    this.#held = NaN;
+    this.#held = this.awaited = NaN;
     this.mode = 'live';
     if (this.live.state !== 'fallback') this.past.close();
     this.#veilWith(null);
@@ -126,7 +128,7 @@ export class Player extends Emitter {
   seek(at, play = !this.paused) {
     const now = this.place.room.now();
     if (at >= now - SECOND) return this.goLive();
-    this.#held = this.#before = NaN;
+    this.#held = this.awaited = this.#before = NaN;
     this.mode = 'past';
     this.live.stop();
     this.#say(null);
@@ -138,6 +140,11 @@ export class Player extends Emitter {
     }
     this.emit('time', at);
     this.#changed();
+  }
+
+  /** The coverage is known better: what was awaited may have come. */
+  covered() {
+    if (spanAt(this.spansOf(this.awaited), this.awaited)?.state === 'stored') this.seek(this.awaited, true);
   }
 
   toggle() {
@@ -286,11 +293,12 @@ export class Player extends Emitter {
   #gap(span, at) {
     this.past.close();
     this.past.at = at;
+    if (span.state === 'on_camera') this.awaited = at;
     const next = storedFrom(this.spansOf(at), at);
     const why = span.cause ? causeWords(span.cause) : '';
     const length = duration(span.to - span.from);
     const words = { lost: t('Lost {length}', { length }) + (why ? `: ${why}` : ''), off: t('Off {why}, {length}', { why, length }), on_camera: t('Still on the camera'), stored: '', unknown: unknownWords(span) }[span.state];
-    const more = span.state === 'on_camera' ? t('This part is safe on the camera and on its way to storage.') : t('From {begin} to {end} there is no picture.', { begin: clock(span.from), end: clock(span.to) });
+    const more = span.state === 'on_camera' ? t('This part is safe on the camera and on its way to storage. It plays as soon as it is there.') : t('From {begin} to {end} there is no picture.', { begin: clock(span.from), end: clock(span.to) });
     const name = { lost: 'lost', off: 'off', on_camera: 'on-camera', stored: 'stored', unknown: 'clock' }[span.state];
     this.#veilWith(h('div', { class: 'tile__note' }, icon(name), h('strong', {}, words), h('span', {}, more),
       h('button', { class: 'btn', type: 'button', onclick: () => (next === undefined ? this.goLive() : this.seek(next, true)) }, icon('play'), next === undefined ? t('Go to live') : t('Go on at {time}', { time: clock(next) }))));

@@ -189,7 +189,7 @@ export default {
   'The live picture comes by itself when the camera is back.': 'Das Live-Bild kommt von selbst, wenn die Kamera wieder da ist.',
   'Off {why}, {length}': 'Aus, {why}, {length}',
   'Still on the camera': 'Noch auf der Kamera',
-  'This part is safe on the camera and on its way to storage.': 'Dieser Teil ist auf der Kamera sicher und auf dem Weg zum Speicher.',
+  'This part is safe on the camera and on its way to storage. It plays as soon as it is there.': 'Dieser Teil ist auf der Kamera sicher und auf dem Weg zum Speicher. Er wird gespielt, sobald er da ist.',
   'From {begin} to {end} there is no picture.': 'Von {begin} bis {end} gibt es kein Bild.',
   'Go to live': 'Zum Live-Bild',
   'Go on at {time}': 'Weiter um {time}',

@@ -26,6 +26,7 @@ import { SECOND, ago, clock, day, dayAfter, dayStart, inZone, iso, parse, timeTh
 import { Timeline } from '../timeline.js';
 
 const COVER_EVERY_MS = 10 * SECOND;
+const AWAITED_EVERY_MS = 2 * SECOND;
 const jid = decodeURIComponent(location.pathname.split('/').filter(Boolean).at(-1) ?? '');
 
 class CameraPage {
@@ -76,6 +77,7 @@ class CameraPage {
       this.abreast.look(looked);
     });
     setInterval(() => this.#tick(), 500);
+    setInterval(() => !Number.isNaN(this.player.awaited) && this.cover.ask(dayStart(this.player.awaited), true), AWAITED_EVERY_MS);
     setInterval(() => document.visibilityState === 'visible' && this.cover.ask(dayStart(this.room.now()), true), COVER_EVERY_MS);
     this.#tick();
   }
@@ -241,6 +243,7 @@ class CameraPage {
   #covered(at) {
     this.timeline.setSpans(this.cover.spans);
     this.range.render();
+    this.player.covered();
     if (at === this.timeline.day) this.moments.setDay(at, this.cover.day(at));
   }
 
