@@ -85,7 +85,10 @@ def test_a_link_leads_others_to_the_same_moment_beside_the_same_camera(alice: Pa
     assert abs((there - datetime.fromisoformat(shown or "")).total_seconds()) < 20
 
 
-def test_a_link_to_a_range_opens_it_selected(alice: Page) -> None:
+def test_a_link_to_a_range_opens_it_selected(stack: Stack, alice: Page) -> None:
+    """The range goes from 45 s to 15 s ago: the camera has to be older than that for all of it to be stored."""
+    access = stack.access_token()
+    until(lambda: stored_s(stack, stack.camera_jid, access) > 55, "footage of the whole range is stored")
     past(alice)
     alice.keyboard.press("o")
     words = alice.locator("#range-span").inner_text()
