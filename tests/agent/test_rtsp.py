@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from ucam_agent import pipeline, sources
+from ucam_agent.camera import Board
+from ucam_agent.capture import Capture, Listener
+from ucam_agent.gst import Fault
 from ucam_protocol import RtspSource, Settings
 
 from .conftest import MakeRecorder
@@ -194,6 +198,14 @@ def test_ip_camera_that_was_cut_comes_back_with_a_gap(make_camera: MakeCamera, m
     (gap,) = recorder.gaps()
     assert gap["cause"] == "camera"
     assert "IP camera" in gap["detail"]
+
+
+def test_what_breaks_behind_an_ip_camera_is_not_the_fault_of_an_encoder() -> None:
+    """The parser ends with this error, when the camera goes before its first whole picture."""
+    settings, unheard = Settings(source=RtspSource("rtsp://127.0.0.1/live")), create_autospec(Listener)
+    capture = Capture(settings, Board(), unheard, encoded_before=0)
+    trouble = capture._meaning(Fault("parse", "stream.wrong-type", "No valid frames found before end of stream"))
+    assert (trouble.part, "IP camera" in trouble.words) == ("camera", True)
 
 
 def test_ip_camera_that_falls_silent_is_noticed_and_comes_back(

@@ -294,9 +294,9 @@ class Capture:
             self._child.close()
 
     def _meaning(self, fault: Fault) -> Trouble:
-        """A camera's fault in words; what is behind the camera is the encoder's."""
+        """A camera's fault in words; what is behind it is the encoder's, or its own where nothing is encoded here."""
         names = [element.name for element in self._live.description.elements] if self._live else []
-        if fault.element not in names:
+        if self.can_force and fault.element not in names:
             return Trouble("encoder", fault.words)
         if self._offered and not any(name == "H264" for name in self._offered):
             return faults.no_h264(self.settings, self._offered)
