@@ -3,10 +3,11 @@
 import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
+
+from ucam.handler import application as http_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ucam.settings")
-http = get_asgi_application()
+http = http_application()
 
 from cameras.room.routing import websocket_urlpatterns  # noqa: E402 - models need the apps that the line above loads
 
