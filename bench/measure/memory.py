@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,6 +29,17 @@ def alone_kib(pids: Iterable[int]) -> int:
             if key:
                 of_files[key] = max(of_files.get(key, 0), rss - own)
     return anonymous + sum(of_files.values())
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    pids, found = [pid], []
+    while pids:
+        found.append(pid := pids.pop())
+        for file in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                pids += map(int, file.read_text().split())
+    return found
 
 
 def _smaps(pid: int) -> str:

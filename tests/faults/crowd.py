@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import threading
 import time
 import uuid
 from collections import Counter
@@ -271,3 +272,27 @@ async def crowd(url: str, people: list[tuple[dict[str, Any], list[str], bool]], 
         for number, (tokens, cameras, live) in enumerate(people):
             person = Person(http, tokens, cameras, Random(seed * 1000 + number))
             tasks.create_task(person.live(book) if live else person.stored(book))
+
+
+class Crowd:
+    """The people, on a thread of their own."""
+
+    def __init__(self, url: str, people: list[tuple[dict[str, Any], list[str], bool]], book: Book, seed: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._task = self._loop.create_task(crowd(url, people, book, seed))
+        self._thread = threading.Thread(target=self._run, name="crowd", daemon=True)
+        self._thread.start()
+        self.failed = ""
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._task)
+        except asyncio.CancelledError:
+            pass  # that is how it ends
+        except BaseExceptionGroup as error:
+            self.failed = repr(error.exceptions)
+
+    def close(self) -> None:
+        """They all go."""
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(60)

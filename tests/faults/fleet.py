@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from bench.measure.memory import alone_kib
+from bench.measure.memory import alone_kib, tree
 from tests.agent.recording import fragments_of
 from tests.e2e.stack import Agent, Stack, StackFailed, until
 from tests.faults.product import Name, holds, is_alive, ms_of, process, settled, span_ms, stored_in, utc
@@ -176,12 +176,7 @@ class Fleet(Stack):
     def server_mib(self) -> float:
         """Memory of all of the server's processes, as if they were alone."""
         assert self.server
-        pids, found = [self.server.pid], []
-        while pids:
-            found.append(pid := pids.pop())
-            for file in Path(f"/proc/{pid}/task").glob("*/children"):
-                pids += map(int, file.read_text().split())
-        return round(alone_kib(found) / 1024, 1)
+        return round(alone_kib(tree(self.server.pid)) / 1024, 1)
 
     # ------------------------------------------------------------ judgement
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ import pytest
 
 from bench.harness import percentile
 from tests.faults.campaign import Campaign
-from tests.faults.crowd import Book, crowd
+from tests.faults.crowd import Book, Crowd
 from tests.faults.fleet import Fleet, Kill, lost_s, unexplained
 from tests.faults.product import now_ms
 
@@ -24,30 +22,6 @@ EVERY_S = (8.0, 25.0)  # between two kills
 CALM_MS = 20_000  # at the end nothing is killed any more
 UNEXPLAINED_SHARE_MAX = 0.02  # of what viewers tried: a busy machine is late, too
 BOOT_KILLED = Kill("recorder", "", 0.0, 100_000)
-
-
-class Crowd:
-    """The people, on a thread of their own."""
-
-    def __init__(self, url: str, people: list[tuple[dict[str, Any], list[str], bool]], book: Book, seed: int) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._task = self._loop.create_task(crowd(url, people, book, seed))
-        self._thread = threading.Thread(target=self._run, name="crowd", daemon=True)
-        self._thread.start()
-        self.failed = ""
-
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._task)
-        except asyncio.CancelledError:
-            pass  # that is how it ends
-        except BaseExceptionGroup as error:
-            self.failed = repr(error.exceptions)
-
-    def close(self) -> None:
-        """They all go."""
-        self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(60)
 
 
 @pytest.fixture
