@@ -82,16 +82,23 @@ def rendered(
     """Lines of the segments that touch the edges; those that begin before `shown_from` are only counted."""
     found = segments(fragments, whole, *edges)
     shown = [segment for segment in found if segment[0] >= shown_from] if shown_from > 0 else found
-    uri = f"chunks/{pk}.mp4\n"
+    uri, longest_ms = f"chunks/{pk}.mp4\n", 0
     lines = []
     for number, (begin, end, offset, length, hole) in enumerate(shown):
         if hole and number:
             lines.append(f"#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:{text_of(started_ms + begin)}\n")
-        lines.append(f"#EXTINF:{(end - begin) / 1000:.3f},\n#EXT-X-BYTERANGE:{length}@{offset}\n{uri}")
+        duration_ms = end - begin
+        if duration_ms > longest_ms:
+            longest_ms = duration_ms
+        lines.append(f"#EXTINF:{_seconds(duration_ms)},\n#EXT-X-BYTERANGE:{length}@{offset}\n{uri}")
     if not shown:
         return Part("", 0, 0, 0, 0), len(found)
-    longest_ms = max(segment[1] - segment[0] for segment in shown)
     return Part("".join(lines), len(shown), shown[0][0], shown[-1][1], longest_ms), len(found) - len(shown)
+
+
+@lru_cache(maxsize=4096)  # nearly all of them are as long as each other
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:.3f}"
 
 
 def segments(fragments: bytes, whole: bool, from_ms: int, to_ms: int) -> list[Segment]:

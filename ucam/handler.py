@@ -47,6 +47,8 @@ class Threads:
 class Handler(ASGIHandler):
     """As Django's, on threads that stay."""
 
+    chunk_size = 2**18  # a message to daphne; a playlist of a day has 1.3 MB
+
     def __init__(self) -> None:
         super().__init__()
         self.threads = Threads()

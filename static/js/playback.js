@@ -5,6 +5,7 @@ import { ApiError } from './answer.js';
 import { Emitter } from './emitter.js';
 import { endOf, hasPicture, instantOf, isRewritten, mediaTimeOf, rangeFor } from './playlist.js';
 import { t } from './text.js';
+import { saving } from './thrift.js';
 import { SECOND, iso } from './time.js';
 import { access, current, renew } from './token.js';
 
@@ -27,10 +28,21 @@ Object.assign(window, { ucam: { ...Reflect.get(window, 'ucam'), clocks } });
 /** @type {Promise<HlsClass> | null} */
 let library = null;
 
-/** hls.js weighs more than the rest of the page: it is fetched with the first look at the past. @returns {Promise<HlsClass>} */
+/** hls.js weighs more than the rest of the page: it is fetched with the first look at the past, or by `prepare`. @returns {Promise<HlsClass>} */
 function hlsClass() {
-  library ??= import('../vendor/hls.js').then((module) => module.default);
+  library ??= import('../vendor/hls.js').then((module) => module.default, (error) => {
+    library = null; // the network may be back next time
+    throw error;
+  });
   return library;
+}
+
+/** For those who may look at the past soon: in a moment in which nothing else is to be done. */
+export function prepare() {
+  const fetched = () => void hlsClass().catch(() => undefined); // it is tried again when it is needed
+  if (saving()) return;
+  if ('requestIdleCallback' in window) requestIdleCallback(fetched);
+  else setTimeout(fetched, SECOND);
 }
 
 /** @extends {Emitter<{sound: boolean, time: number, state: PlaybackState, picture: null, problem: PlaybackProblem, end: number}>} */
@@ -169,8 +181,9 @@ export class Playback extends Emitter {
     const number = ++this.#loading;
     clearTimeout(this.#retry);
     this.#become('loading');
-    const Class = await hlsClass();
+    const Class = await hlsClass().catch(() => null);
     if (number !== this.#loading) return;
+    if (!Class) return this.#later(this.#wanted);
     this.#hls?.destroy();
     clocks.set(this.camera, this);
     this.#pieces = [];
@@ -282,10 +295,17 @@ export class Playback extends Emitter {
     if (this.#hls !== hls) return;
     const at = Number.isNaN(this.at) ? this.#wanted : this.at;
     const media = error.type === Class.ErrorTypes.MEDIA_ERROR;
-    this.emit('problem', media
-      ? { code: 'media', message: t('This part cannot be shown. Its file may be damaged; the parts before and after it play.') }
-      : { code: 'network', message: t('The recording does not arrive just now. It is tried again.') });
-    if (!media) this.#retry = setTimeout(() => { this.#wanted = at; void this.#load(this.#range.to === null && at === Infinity ? { from: this.now() - 60 * SECOND, to: null } : rangeFor(at, this.now())); }, TRY_AGAIN_MS);
+    if (!media) return this.#later(at);
+    this.emit('problem', { code: 'media', message: t('This part cannot be shown. Its file may be damaged; the parts before and after it play.') });
+  }
+
+  /** It does not arrive: said, and tried again. @param {number} at */
+  #later(at) {
+    this.emit('problem', { code: 'network', message: t('The recording does not arrive just now. It is tried again.') });
+    this.#retry = setTimeout(() => {
+      this.#wanted = at;
+      void this.#load(at === Infinity ? { from: this.now() - 60 * SECOND, to: null } : rangeFor(at, this.now()));
+    }, TRY_AGAIN_MS);
   }
 
   async #renewed() {

@@ -3,7 +3,7 @@
 const NARROW = '(max-width: 40rem)';
 
 /** Whether the person asked their browser to save data. */
-function saving() {
+export function saving() {
   const { connection } = /** @type {Navigator & {connection?: {saveData?: boolean}}} */ (navigator);
   return connection?.saveData === true;
 }

@@ -17,6 +17,7 @@ import { Holds } from '../holds.js';
 import { readInstant } from '../instant.js';
 import { Moments } from '../moments.js';
 import { Player, RATES } from '../player.js';
+import { prepare } from '../playback.js';
 import { RangeBar } from '../range.js';
 import { keepPeople } from '../roster.js';
 import { SoundControl } from '../sound.js';
@@ -71,6 +72,7 @@ class CameraPage {
     if (Number.isNaN(at) || !this.replay) this.player.goLive();
     else void this.#deepLink(at, parse(new URLSearchParams(location.search).get('until')));
     part('lead', HTMLButtonElement).hidden = false;
+    if (this.replay) prepare();
     this.follow.begin();
     new Attention().watch(this.stage, (looked) => {
       this.player.look(looked);
