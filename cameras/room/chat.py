@@ -144,7 +144,10 @@ def _store(
             sent_at=datetime.now(UTC),
             said=msgspec.to_builtins(chat.said) if sender.kind == "camera" else [],
         )
-        row.locations.set(places)
+        # As `set` does it, without its look at what a new row has: this is what everybody waits for who speaks.
+        Message.locations.through.objects.bulk_create(
+            Message.locations.through(message=row, location_id=place) for place in places
+        )
     return row.as_chat()
 
 

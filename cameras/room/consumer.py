@@ -342,8 +342,9 @@ class RoomConsumer:
                 return await self._refuse(TooMany("This connection says too much."), TOO_MUCH)
             raise TooMany("That was too much at once.")
         stored, audience = await database_sync_to_async(chat.say)(self.member, message)
-        for copy, camera in await database_sync_to_async(chat.to_cameras)(self.member, stored, audience):
-            await Room.here().tell(camera, copy)
+        if audience.cameras:
+            for copy, camera in await database_sync_to_async(chat.to_cameras)(self.member, stored, audience):
+                await Room.here().tell(camera, copy)
         await Room.here().tell(msgspec.structs.replace(audience, cameras=[]), stored)
         return None
 
