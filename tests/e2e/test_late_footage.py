@@ -28,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         slow = (
             "from cameras.models import Camera; camera = Camera.objects.get(); camera.uplink_kbit = 128; camera.save()"
         )
-        running.manage("shell", "-v", "0", "-c", slow)
+        running.shell(slow)
         yield running
 
 
