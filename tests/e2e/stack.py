@@ -36,15 +36,20 @@ class StackFailed(Exception):
 
 def until(
     look: Callable[[], T], what: str, seconds: float = READY_S, alive: Callable[[], str] = lambda: "",
-    every_s: float = 0.02,
+    every_s: float = 0.0,
 ) -> T:  # fmt: skip
-    """What `look` answers as soon as it is true; raises StackFailed after `seconds` or when `alive` has a complaint."""
-    deadline = time.monotonic() + seconds
+    """What `look` answers as soon as it is true; raises StackFailed after `seconds` or when `alive` has a complaint.
+
+    Unless `every_s` says otherwise it looks often at first, and then the more seldom the longer it has waited already:
+    whoever asks a server all the time takes the processor from what is waited for.
+    """
+    begun = time.monotonic()
+    deadline = begun + seconds
     while not (answer := look()):
         complaint = alive()
         if complaint or time.monotonic() > deadline:
             raise StackFailed(complaint or f"{what}: not within {seconds:.0f} s")
-        time.sleep(every_s)
+        time.sleep(every_s or min(max((time.monotonic() - begun) / 20, 0.02), 0.25))
     return answer
 
 

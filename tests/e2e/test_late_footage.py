@@ -46,7 +46,7 @@ def states(stack: Stack, access: str, from_s: float, to_s: float) -> set[str]:
 def near_the_present(stack: Stack, browser: Browser) -> Page:
     """A page that plays what was stored a moment ago."""
     begun_s, access = time.time(), stack.access_token()
-    until(lambda: states(stack, access, begun_s, begun_s + 20) == {"stored"}, "footage is stored", 90)
+    until(lambda: states(stack, access, begun_s, begun_s + 14) == {"stored"}, "footage is stored", 90)
     page = sign_in(browser, stack, "alice@example.com", f"/cameras/{stack.camera_jid}/?at={instant(time.time() - 12)}")
     expect(page.locator("#stage")).to_have_attribute("data-show", "past", timeout=60_000)
     page.evaluate("() => (window.stayed = true)")
