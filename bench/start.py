@@ -67,7 +67,7 @@ def gst_launch(folder: Path) -> float:
     started = time.monotonic()
     process = Process(words, os.environ, folder / "peer.log")
     try:
-        until(lambda: has_fragment(file), "a fragment of the peer", WITHIN_S, process.complaint)
+        until(lambda: has_fragment(file), "a fragment of the peer", WITHIN_S, process.complaint, every_s=0.02)
         took = time.monotonic() - started
     finally:
         process.stop()

@@ -23,6 +23,11 @@ from tests import postgres
 from tests.settings import POSTGRES
 from ucam import celery_app
 
+# Files in a browser that take longest. They are begun first, so that none is left to one worker when others are done.
+LONG = (
+    "test_player.py", "test_alerts.py", "test_everyday.py", "test_leaks.py", "test_camera_page.py",
+    "test_late_footage.py", "test_never_loses.py", "test_one_scene.py", "test_pages.py", "test_main_job.py",
+)  # fmt: skip
 STARTED_WITHIN_S = 60  # a failure of this costs the whole run, and a busy machine may take its time
 
 
@@ -143,9 +148,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Files stay whole, for what their tests share and because a parallel run hands them out file by file.
     """
     browsing = {item.path for item in items if _in_browser(item)}
-    items.sort(
-        key=lambda item: (item.path in browsing, str(item.path) if item.path in browsing else "", _in_browser(item))
-    )
+    places = {path: (_turn(path), str(path)) for path in browsing}
+    items.sort(key=lambda item: (item.path in browsing, places.get(item.path, (0, "")), _in_browser(item)))
+
+
+def _turn(path: Path) -> int:
+    return LONG.index(path.name) if path.name in LONG else len(LONG)
 
 
 def _in_browser(item: pytest.Item) -> bool:

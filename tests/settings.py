@@ -25,7 +25,9 @@ if "REDIS_URL" not in os.environ or os.environ.get("UCAM_TEST_REDIS_OF", RUNNER)
 @atexit.register
 def _remove() -> None:
     if os.getpid() == OWNER:
-        shutil.rmtree(FOLDER, ignore_errors=True)
+        for folder in (FOLDER, POSTGRES):  # the second has gone with its server, where there was one
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 from ucam.settings import *  # noqa: E402, F403

@@ -24,7 +24,8 @@ NEVER: list[dict[str, Any]] = [
 
 def never() -> list[dict[str, Any]]:
     """A schedule that leaves the camera off now."""
-    return [one for one in NEVER if abs(datetime.now(UTC).hour - int(str(one["from"])[:2])) > 1][:1]
+    hour = datetime.now(UTC).hour
+    return [one for one in NEVER if 1 < (int(str(one["from"])[:2]) - hour) % 24 < 23][:1]
 
 
 @pytest.mark.parametrize(

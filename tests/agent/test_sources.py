@@ -130,6 +130,7 @@ def test_camera_gives_frames_that_begin_with_a_keyframe(life: Life) -> None:
 
 
 def test_recording_of_a_camera_is_whole_and_begins_with_keyframes(life: Life) -> None:
+    assert life.recorder.chunks()
     for path, sidecar in zip(life.recorder.chunks(), life.recorder.sidecars(), strict=True):
         assert sidecar["closed"]
         assert (sidecar["width"], sidecar["height"], sidecar["codec"][:5]) == (320, 240, "avc1.")

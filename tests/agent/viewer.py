@@ -66,7 +66,7 @@ class Viewer:
             Gst.EventType.CUSTOM_UPSTREAM, Gst.Structure.new_from_string("GstForceKeyUnit, all-headers=(boolean)true")
         )
         assert self._counted is not None
-        self._counted.send_event(event)
+        self._counted.push_event(event)
 
     def vanish(self) -> None:
         """As when the network is cut: nothing more is sent, nothing is said."""

@@ -32,8 +32,8 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Server, camera and agent. Chunks of ten seconds, so that playback soon crosses from one to the next."""
-    settings = {"source": {"kind": "file", "name": "street.mp4"}, "width": 640, "height": 480, "fps": 15, "chunk_s": 10}
-    with Stack(tmp_path_factory.mktemp("product"), settings=settings | {"bitrate_kbit": 800}) as running:
+    settings = {"source": {"kind": "file", "name": "street.mp4"}, "width": 320, "height": 240, "fps": 15, "chunk_s": 10}
+    with Stack(tmp_path_factory.mktemp("product"), settings=settings | {"bitrate_kbit": 400}) as running:
         yield running
 
 

@@ -18,11 +18,14 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.error import URLError
 
+from tests.e2e.commands import Commands
+
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = Path(sys.executable).with_name("ucam-agent")
 OPERATOR = "alice@example.com"
 READY_S = 90.0
 STOP_S = 30.0
+TOKEN_S = 120.0
 
 T = TypeVar("T")
 
@@ -33,15 +36,20 @@ class StackFailed(Exception):
 
 def until(
     look: Callable[[], T], what: str, seconds: float = READY_S, alive: Callable[[], str] = lambda: "",
-    every_s: float = 0.02,
+    every_s: float = 0.0,
 ) -> T:  # fmt: skip
-    """What `look` answers as soon as it is true; raises StackFailed after `seconds` or when `alive` has a complaint."""
-    deadline = time.monotonic() + seconds
+    """What `look` answers as soon as it is true; raises StackFailed after `seconds` or when `alive` has a complaint.
+
+    Unless `every_s` says otherwise it looks often at first, and then the more seldom the longer it has waited already:
+    whoever asks a server all the time takes the processor from what is waited for.
+    """
+    begun = time.monotonic()
+    deadline = begun + seconds
     while not (answer := look()):
         complaint = alive()
         if complaint or time.monotonic() > deadline:
             raise StackFailed(complaint or f"{what}: not within {seconds:.0f} s")
-        time.sleep(every_s)
+        time.sleep(every_s or min(max((time.monotonic() - begun) / 20, 0.02), 0.25))
     return answer
 
 
@@ -165,12 +173,14 @@ class Stack:
         self.server: Process | None = None
         self.agent = Agent(folder / "camera", self.env)
         self._more_agents: list[Agent] = []
+        self._tokens: dict[str, tuple[str, float]] = {}
+        self._commands: Commands | None = None
 
     def __enter__(self) -> Stack:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.start_server()
-            self.manage("add_location", self.location, "--name", "Studio")
+            self._quick("add_location", self.location, "--name", "Studio")
             self.add_user(OPERATOR, "--operator", "--name", "Alice")
             if self._with_camera:
                 self.add_camera()
@@ -189,13 +199,15 @@ class Stack:
         for agent in (self.agent, *self._more_agents):
             agent.stop()
         self.stop_server()
+        if self._commands:
+            self._commands.close()
         shutil.rmtree(self._run, ignore_errors=True)
 
     # ------------------------------------------------------------ server
 
     def start_server(self) -> None:
         """All of the server's processes; returns when /readyz says yes."""
-        argv = [sys.executable, "-m", "ucam.supervise", "--no-demo"]
+        argv = [sys.executable, "-m", "ucam.supervise", "--service"]
         server = self.server = Process(argv, self.env, self.folder / "server.log")
         until(lambda: self.answers("/readyz"), "the server is ready", alive=server.complaint)
 
@@ -221,21 +233,42 @@ class Stack:
             raise StackFailed(f"manage.py {' '.join(words)}: {done.stderr or done.stdout}")
         return done.stdout.strip()
 
+    def shell(self, code: str) -> str:
+        """What some lines of Python print that know the models; raises StackFailed."""
+        return self._quick("shell", "-v", "0", "-c", code)
+
+    def _quick(self, *words: str) -> str:
+        """As `manage`, without a start of Django: for what brings a test to its beginning and is not tested itself."""
+        if self._commands is None:
+            self._commands = Commands(self.env)
+        done = self._commands.run(*words)
+        if done.code:
+            raise StackFailed(f"manage.py {' '.join(words)}: {done.errors or done.output}")
+        return done.output.strip()
+
     # ------------------------------------------------------------ people
 
     def add_user(self, email: str, *words: str) -> None:
         """A person; `words` as `manage.py add_user` has them, such as --location D --may watch,replay."""
-        self.manage("add_user", email, *words)
+        self._quick("add_user", email, *words)
 
     def sign_in_link(self, email: str = OPERATOR) -> str:
         """A link that signs this person in once."""
-        return self.manage("sign_in_link", email).splitlines()[-1]
+        return self._quick("sign_in_link", email).splitlines()[-1]
 
     def access_token(self, email: str = OPERATOR) -> str:
         """For API and room, valid for some minutes."""
         link = self.sign_in_link(email).rstrip("/").rpartition("/")[2]
         answer = self.request("POST", "/api/token/", {"link": link})
         return str(answer["access"])
+
+    def access(self, email: str = OPERATOR) -> str:
+        """The same, at most two minutes old: for whoever asks again and again, since each link costs a command."""
+        token, made_s = self._tokens.get(email, ("", 0.0))
+        if not token or time.monotonic() - made_s > TOKEN_S:
+            token = self.access_token(email)
+            self._tokens[email] = token, time.monotonic()
+        return token
 
     def request(self, method: str, path: str, body: Any = None, access: str = "") -> Any:
         """JSON answer of the server; raises urllib's HTTPError."""
@@ -258,7 +291,7 @@ class Stack:
             self._more_agents.append(agent)
         wanted = self._settings | settings
         options = [f"--{key.replace('_', '-')}={_text(value)}" for key, value in wanted.items()]
-        code = self.manage("add_camera", jid, *options).splitlines()[-1]
+        code = self._quick("add_camera", jid, *options).splitlines()[-1]
         agent.command("enrol", self.url, code)
         agent.start()
         process = agent.process

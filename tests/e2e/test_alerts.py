@@ -23,6 +23,10 @@ RAISED = (
     "Alert.objects.raise_({kind!r}, {level!r}, {title!r}, location=Location.objects.get())"
 )
 DISK, LAMP, GONE = "The disk is nearly full", "The lamp flickers", "cam001 is not connected"
+LONG_OPEN = (
+    "from datetime import timedelta; from django.db.models import F; from cameras.models import Alert;"
+    "print(Alert.objects.filter(kind='camera_offline').update(raised_at=F('raised_at') - timedelta(minutes=15)))"
+)
 
 
 class Postbox:
@@ -54,8 +58,8 @@ def postbox() -> Iterator[tuple[Postbox, int]]:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, postbox: tuple[Postbox, int]) -> Iterator[Stack]:
-    """Whom nobody answers within a minute, the others are told."""
-    env = {"EMAIL_URL": f"smtp://127.0.0.1:{postbox[1]}", "UCAM_ESCALATE_AFTER_MIN": "1"}
+    """What nobody takes within a quarter of an hour the operator is told."""
+    env = {"EMAIL_URL": f"smtp://127.0.0.1:{postbox[1]}"}
     settings = {"source": {"kind": "file", "name": "street.mp4"}, "width": 320, "height": 240, "fps": 5}
     with Stack(tmp_path_factory.mktemp("alerts"), settings=settings, env=env) as running:
         yield running
@@ -86,12 +90,13 @@ def test_an_alert_goes_from_the_first_to_the_next_until_somebody_takes_it(
     listens(stack, CAROL, "all", timezone="UTC", critical_anyway=True, **quiet)
     bob = sign_in(browser, stack, BOB)
 
-    stack.manage("shell", "-v", "0", "-c", RAISED.format(kind="lamp", level="warning", title=LAMP))
-    stack.manage("shell", "-v", "0", "-c", RAISED.format(kind="disk", level="critical", title=DISK))
+    stack.shell(RAISED.format(kind="lamp", level="warning", title=LAMP))
+    stack.shell(RAISED.format(kind="disk", level="critical", title=DISK))
     take(bob, DISK)
     stack.agent.stop()
     until(lambda: box.has_told(BOB, GONE), "the first is told", WITHIN_S)
     assert not box.has_told(OPERATOR, GONE)
+    assert stack.shell(LONG_OPEN) == "1"
     until(lambda: box.has_told(OPERATOR, GONE), "the operator is told, since nobody took it", WITHIN_S)
     until(lambda: box.has_told(CAROL, GONE), "what is critical comes in quiet hours", WITHIN_S)
 

@@ -48,16 +48,13 @@ def test_chunks_older_than_the_cameras_days_are_deleted_and_younger_ones_stay(st
     until(lambda: len(closed(stack)) >= 2, "two chunks are complete", 60)
     old, young = closed(stack)[:2]
     until(
-        lambda: (
-            stack.manage("shell", "-v", "0", "-c", f"{CHUNKS}print(Chunk.objects.deletable().count() >= 2)") == "True"
-        ),
+        lambda: stack.shell(f"{CHUNKS}print(Chunk.objects.deletable().count() >= 2)") == "True",
         "closed",
         20,
     )
     month = 40 * 86_400_000
     oldest = "Chunk.objects.deletable()[:1].values('pk')"
-    stack.manage(
-        "shell", "-c",
+    stack.shell(
         f"{CHUNKS}from django.db.models import F; c = Chunk.objects.filter(pk__in=[r['pk'] for r in {oldest}]); "
         f"c.update(started_ms=F('started_ms') - {month}, ended_ms=F('ended_ms') - {month}, clock='synchronised')",
     )  # fmt: skip
@@ -69,7 +66,7 @@ def test_the_oldest_chunks_go_when_a_camera_has_used_up_its_space(stack: Stack) 
     until(lambda: len(closed(stack)) >= 3, "three chunks are complete", 60)
     first = closed(stack)[0]
     limit = sum(path.stat().st_size for path in closed(stack)[-2:])
-    stack.manage("shell", "-c", f"{CHUNKS}Camera.objects.update(max_bytes={limit})")
+    stack.shell(f"{CHUNKS}Camera.objects.update(max_bytes={limit})")
     until(lambda: not there(stack, first), "the oldest chunk is deleted", 20)
     newest = max(path.stat().st_size for path in closed(stack))
     until(lambda: sum(path.stat().st_size for path in closed(stack)) <= limit + newest, "the space is kept", 20)

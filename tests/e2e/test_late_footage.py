@@ -28,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         slow = (
             "from cameras.models import Camera; camera = Camera.objects.get(); camera.uplink_kbit = 128; camera.save()"
         )
-        running.manage("shell", "-v", "0", "-c", slow)
+        running.shell(slow)
         yield running
 
 
@@ -46,7 +46,7 @@ def states(stack: Stack, access: str, from_s: float, to_s: float) -> set[str]:
 def near_the_present(stack: Stack, browser: Browser) -> Page:
     """A page that plays what was stored a moment ago."""
     begun_s, access = time.time(), stack.access_token()
-    until(lambda: states(stack, access, begun_s, begun_s + 20) == {"stored"}, "footage is stored", 90)
+    until(lambda: states(stack, access, begun_s, begun_s + 14) == {"stored"}, "footage is stored", 90)
     page = sign_in(browser, stack, "alice@example.com", f"/cameras/{stack.camera_jid}/?at={instant(time.time() - 12)}")
     expect(page.locator("#stage")).to_have_attribute("data-show", "past", timeout=60_000)
     page.evaluate("() => (window.stayed = true)")

@@ -1,7 +1,6 @@
 """The main job in a real browser: link, live, chat, playback, and nothing leaves the camera once nobody watches."""
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -106,9 +105,7 @@ def test_media_stops_when_the_last_viewer_is_gone(stack: Stack, browser: Browser
         page.goto("/alerts/")
     else:
         page.close(run_before_unload=False)
-    gone = time.monotonic()
     until(lambda: viewers(stack) == 0, "media stops", 15)
-    assert time.monotonic() - gone <= 15
     page.context.close()
 
 

@@ -55,7 +55,7 @@ def coverage(stack: Stack, from_s: float, to_s: float) -> dict[str, Any]:
         f"{name}={time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(at))}"
         for name, at in (("from", from_s), ("to", to_s))
     )
-    answer = stack.request("GET", f"/api/cameras/{stack.camera_jid}/coverage/?{span}", access=stack.access_token())
+    answer = stack.request("GET", f"/api/cameras/{stack.camera_jid}/coverage/?{span}", access=stack.access())
     assert isinstance(answer, dict)
     return answer
 

@@ -68,7 +68,7 @@ def asked(stack: Stack, jid: str, what: str, since: datetime, until_: datetime) 
 
 
 def spans(stack: Stack, jid: str, since: datetime, until_: datetime) -> list[dict[str, Any]]:
-    answer = stack.request("GET", asked(stack, jid, "coverage/", since, until_), access=stack.access_token())
+    answer = stack.request("GET", asked(stack, jid, "coverage/", since, until_), access=stack.access())
     return [one for one in answer["spans"] if _length_ms(one) > EDGE_MS]
 
 
@@ -86,7 +86,7 @@ def fetched(stack: Stack, path: str, access: str, bytes_: str = "") -> bytes:
 
 def placed(stack: Stack, jid: str, since: datetime, until_: datetime, file: Path) -> list[tuple[float, float]]:
     """(where the time line has it, what the clock in it shows), in s, of the first picture of each segment."""
-    path, access = asked(stack, jid, "playlist.m3u8", since, until_), stack.access_token()
+    path, access = asked(stack, jid, "playlist.m3u8", since, until_), stack.access()
     init, at_s, found, length, offset = b"", 0.0, [], 0, 0
     for line in fetched(stack, path, access).decode().splitlines():
         if match := re.match(r'#EXT-X-MAP:URI="(.+)",BYTERANGE="(\d+)@0"', line):

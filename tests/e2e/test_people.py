@@ -89,7 +89,7 @@ def test_a_guest_comes_sees_one_camera_and_is_sent_away(page: Page, browser: Bro
 
 def test_who_takes_an_alert_is_named_to_the_others(page: Page, browser: Browser, stack: Stack) -> None:
     stack.add_user("bob@example.com", "--name", "Bob", "--location", stack.location, "--may", "watch")
-    stack.manage("shell", "-v", "0", "-c", RAISED)
+    stack.shell(RAISED)
     bob = sign_in(browser, stack, "bob@example.com", "/alerts/")
     bob.set_default_timeout(WITHIN_MS)
     page.goto("/alerts/")

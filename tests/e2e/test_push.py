@@ -92,7 +92,7 @@ def test_an_alert_is_shown_by_the_browser_and_a_click_opens_it(page: Page, stack
     me = Subscriber()
     body = {"kind": "push", "subscription": me.subscription(f"http://{service.host}/send/1"), "name": "Chromium"}
     stack.request("POST", "/api/notices/channels/", body, stack.access_token())
-    alert = stack.manage("shell", "-v", "0", "-c", RAISED)
+    alert = stack.shell(RAISED)
     got = until(lambda: service.got, "the server sends it")
     told = me.read(got[0])
     assert told["title"] == "The disk is nearly full"

@@ -59,5 +59,5 @@ def use(page: Page, number: int) -> None:
 
 def watched(stack: Stack) -> list[str]:
     """Cameras that somebody watches."""
-    cameras = stack.request("GET", "/api/cameras/", access=stack.access_token())
+    cameras = stack.request("GET", "/api/cameras/", access=stack.access())
     return [camera["jid"] for camera in cameras if camera["watchers"]]

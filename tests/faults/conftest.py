@@ -33,7 +33,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return make_footage(tmp_path_factory.mktemp("footage") / "ball.mp4", 6)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """One running product for all campaigns that need the whole of it; each leaves it working."""
     running = Product(tmp_path_factory.mktemp("product"))

@@ -23,7 +23,6 @@ SETTINGS = {
     "source": {"kind": "test", "stamp": True}, "width": 320, "height": 240, "fps": 10, "bitrate_kbit": 300,
     "chunk_s": 10, "keyframe_ms": 500,
 }  # fmt: skip
-TOKEN_S = 120.0
 DRAINED_S = 90.0
 EDGE_MS = 250
 Name = tuple[str, int]
@@ -52,7 +51,6 @@ class Product(Stack):
         self.weather = Weather(self.port)
         self.agent: AgentBehind = AgentBehind(self.agent.state, self.env)
         self.agent.weather = self.weather
-        self._token, self._token_at = "", 0.0
         self._counted: dict[Path, tuple[int, int]] = {}
 
     def close(self) -> None:
@@ -110,12 +108,6 @@ class Product(Stack):
         span = "&".join(f"{name}={utc(ms)}" for name, ms in (("from", from_ms), ("to", to_ms)))
         answer = self.request("GET", f"/api/cameras/{self.camera_jid}/coverage/?{span}", access=self.access())
         return list(answer["spans"])
-
-    def access(self) -> str:
-        """A token that holds for a while."""
-        if time.monotonic() - self._token_at > TOKEN_S:
-            self._token, self._token_at = self.access_token(), time.monotonic()
-        return self._token
 
     # ------------------------------------------------------------ judgement
 

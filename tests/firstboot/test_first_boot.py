@@ -137,7 +137,7 @@ def test_a_first_boot_without_network_and_with_three_power_cuts_ends_recording(
 
     # The identity is written; the power goes before the code is erased.
     pi.power_on()
-    until((pi.state / "device.json").exists, "it is enrolled")
+    until((pi.state / "device.json").exists, "it is enrolled", every_s=0.005)
     pi.power_off()
     assert code in (pi.boot / "ucam.toml").read_text()
     assert pi.enabled

@@ -130,13 +130,13 @@ def test_nothing_of_it_listens_but_the_address_on_loopback(server: Started) -> N
     assert listening == [f"0100007F:{server.port:04X}"]
 
 
-@pytest.mark.parametrize("name", ["daphne", "redis-server", "nginx: master"])
-def test_a_process_killed_by_force_is_back_within_seconds(server: Started, name: str) -> None:
+@pytest.mark.parametrize(("called", "name"), [("web", "daphne"), ("redis", "redis-server"), ("nginx", "nginx: master")])
+def test_a_process_killed_by_force_is_back_within_seconds(server: Started, called: str, name: str) -> None:
     before = server.child(name)
     os.kill(before, signal.SIGKILL)
     until(lambda: server.child(name) not in (0, before), f"{name} is back")
     until(lambda: server.status("/readyz") == 200, "the server answers again", 15)
-    assert "was ended by SIGKILL; it is started again" in server.output.read_text()
+    assert f"{called} was ended by SIGKILL; it is started again" in server.output.read_text()
 
 
 def test_a_second_server_on_the_same_data_is_refused_in_words(server: Started) -> None:
