@@ -27,6 +27,8 @@ export class Player extends Emitter {
   /** Instant whose footage is on its way from the camera, and plays once it has come; NaN else. */
   awaited = NaN;
   #front = true;
+  /** What played when nobody looked any more plays on when somebody does. */
+  #resumes = false;
   #rate = 1;
   /** The instant shown before; NaN after a seek. */
   #before = NaN;
@@ -148,6 +150,7 @@ export class Player extends Emitter {
   }
 
   toggle() {
+    this.#resumes = false;
     if (this.mode === 'live') return this.#hold();
     if (!Number.isNaN(this.#held)) return this.seek(this.#held, true);
     if (this.pastVideo.paused) this.past.play();
@@ -208,12 +211,19 @@ export class Player extends Emitter {
   /** Somebody looks, or nobody does. @param {boolean} looked */
   look(looked) {
     this.#front = looked;
-    if (this.mode !== 'live') return looked ? undefined : this.past.pause();
+    if (this.mode !== 'live') return this.#rest(!looked);
     if (looked) this.goLive();
     else {
       this.live.stop();
       this.past.close();
     }
+  }
+
+  /** @param {boolean} resting */
+  #rest(resting) {
+    if (!resting) return this.#resumes ? this.past.play() : undefined;
+    this.#resumes = !this.paused;
+    this.past.pause();
   }
 
   /** Stops the live picture where it is; what follows is on storage. */
