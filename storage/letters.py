@@ -40,6 +40,8 @@ FROM_HOUR = 7
 WITHIN = timedelta(days=2)  # after a server that was away on Monday; later it is no news any more
 log = logging.getLogger(__name__)
 
+HARDLY = 0.01
+
 
 def send_due(now: datetime) -> int:
     """To everybody for whom Monday morning has come; how many went out."""
@@ -157,6 +159,8 @@ def _fullest(peak: dict[str, Any] | None) -> str:
         return gettext("nothing reported")
     if peak["share"] is None:
         return gettext("at most {n} MB in use").format(n=f"{peak['bytes'] / 1e6:.0f}")
+    if peak["share"] < HARDLY:
+        return gettext("hardly used")
     return gettext("at most {share} full").format(share=percent(peak["share"]))
 
 

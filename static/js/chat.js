@@ -75,7 +75,6 @@ export class Conversation {
     if (!known && this.#messages.size) this.#clear();
     if (!this.#messages.size) this.#complete = messages.length < PAGE;
     const first = this.#newMark ? undefined : messages.find((message) => this.unread.isNew(message));
-    for (const { from, from_name } of messages) this.place.learn(from, from_name);
     for (const message of messages) this.#put(message);
     if (first) this.#markNew(Number(first.id));
     this.#drawn();

@@ -15,7 +15,7 @@ import { MINUTE, ago, duration, moment, parse } from './time.js';
 export function conditionOf(camera, now) {
   if (!camera.online) return offline(camera, now);
   const { status } = camera;
-  if (!status) return made('recording', 'recording', t('Online'), t('It has not said how it is yet'));
+  if (!status) return made('recording', 'recording', t('Online'), '');
   const { recorder, camera: source, encoder, storage } = status.parts;
   if (recorder?.state === 'off') return made('off', 'off', t('Off'), recorder.words || t('Nothing is recorded'), t('Off'));
   for (const part of [source, encoder, recorder]) {

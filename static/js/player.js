@@ -303,6 +303,7 @@ export class Player extends Emitter {
   #gap(span, at) {
     this.past.close();
     this.past.at = at;
+    this.stage.dataset.show = 'still';
     if (span.state === 'on_camera') this.awaited = at;
     const next = storedFrom(this.spansOf(at), at);
     const why = span.cause ? causeWords(span.cause) : '';

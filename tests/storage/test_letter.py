@@ -61,6 +61,7 @@ def test_the_spools_peak_is_that_of_the_week(cast: Cast) -> None:
     ("quota", "language", "words"),
     [
         (1_000_000, "en", "Camera’s own disk: at most 70.5 % full"),
+        (100_000_000, "en", "Camera’s own disk: hardly used"),
         (None, "en", "Camera’s own disk: at most 1 MB in use"),
         (1_000_000, "de", "Kameraspeicher: höchstens zu 70,5 % voll"),
     ],

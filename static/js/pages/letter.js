@@ -11,6 +11,7 @@ import { days, duration, moment, parse } from '../time.js';
 /** @typedef {{week: string, headline: string, cameras: Row[], alerts: {count: number, critical_unclaimed: number, listed: {title: string, raised_at: string, claimed_by: string, cleared_at: string | null}[]}, exports: {owner: string, cameras: string[], reason: string, created_at: string}[]}} Letter */
 
 const GOOD = 0.9995;
+const HARDLY = 0.01;
 const body = part('sheet', HTMLElement);
 
 /** Never rounded up to all of it. @param {number | null} share */
@@ -52,6 +53,7 @@ function camera(row) {
 /** How full the camera's own disk was at its fullest. @param {Row['spool_peak']} peak */
 function fullest(peak) {
   if (!peak) return t('nothing reported');
+  if (peak.share !== null && peak.share < HARDLY) return t('hardly used');
   return peak.share === null ? t('at most {n} MB in use', { n: Math.round(peak.bytes / 1e6) }) : t('at most {share} full', { share: percent(peak.share) });
 }
 
