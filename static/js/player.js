@@ -321,6 +321,7 @@ export class Player extends Emitter {
     if (code !== 'nothing') return this.#say('lost', t('The recording stops here'), message);
     const span = spanAt(this.spansOf(this.past.at), this.past.at);
     const next = storedFrom(this.spansOf(this.past.at), this.past.at);
+    this.stage.dataset.show = 'still';
     this.#veilWith(h('div', { class: 'tile__note' }, icon('clock'), h('strong', {}, t('Nothing is stored at {time}', { time: clock(this.past.at) })), span?.cause ? h('span', {}, `${spanWords(span)}.`) : null,
       h('button', { class: 'btn', type: 'button', onclick: () => (next === undefined ? this.goLive() : this.seek(next, true)) }, icon('play'), next === undefined ? t('Go to live') : t('Go on at {time}', { time: clock(next) }))));
     this.#changed();

@@ -74,7 +74,9 @@ def test_a_service_that_leads_into_this_network_is_refused_in_words(page: Page) 
 
 
 def test_a_guest_comes_sees_one_camera_and_is_sent_away(page: Page, browser: Browser, stack: Stack) -> None:
-    page.goto("/guests/")
+    page.goto("/alerts/")
+    page.locator(".rail .me summary").click()
+    page.locator(".rail").get_by_role("link", name="Guests").click()
     page.get_by_label("Who is it for?").fill("Jana")
     page.get_by_role("button", name="Make the link").click()
     link = page.get_by_label("Guest link", exact=True).input_value()
