@@ -27,6 +27,7 @@ from cameras.models import Camera
 from storage import movie
 from storage.disk import critical_below
 from storage.errors import ExportCancelled, NothingStored, StorageFailing, StorageFull
+from storage.export_words import COPYING
 from storage.manifest import Made, papers
 from storage.models import Chunk, Export
 from storage.models.chunk import instant_of
@@ -163,7 +164,7 @@ def _write_zip(export: Export, cameras: list[Camera], parts: list[Part], output:
     names: set[str] = set()
     with zipfile.ZipFile(cast(IO[bytes], output), "w", zipfile.ZIP_STORED) as archive:
         for number, part in enumerate(parts, 1):
-            output.message = f"Copying file {number} of {len(parts)}: {part.camera.shown_name}."
+            output.message = COPYING.format(number=number, count=len(parts), camera=part.camera.shown_name)
             name = _distinct(f"{_safe(str(part.camera.jid))}_{_stamp(part.from_ms)}", names)
             with archive.open(_entry(name), "w", force_zip64=True) as file:
                 made.append(_write_part(part, export, file.write, name))

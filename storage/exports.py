@@ -29,6 +29,7 @@ from cameras.models import Camera, Right
 from cameras.models.alert import instant
 from cameras.room.happened import happened
 from storage.errors import ExportOver, LinkOver, OlderThanAllowed, RangeInvalid
+from storage.export_words import words_of
 from storage.holds import check_range
 from storage.media import Bytes, Pieces, read_range
 from storage.models import Export
@@ -212,7 +213,7 @@ def described(export: Export) -> dict[str, Any]:
         "id": str(export.pk), "owner": export.owner, "cameras": [str(camera.jid) for camera in export.cameras.all()],
         "from": text_of(export.from_ms), "to": text_of(export.to_ms), "exact": export.exact, "archive": export.archive,
         "reason": export.reason, "state": export.state, "progress": round(export.progress, 4),
-        "message": export.message, "name": export.name, "bytes": export.bytes, "sha256": export.sha256,
+        "message": words_of(export.message), "name": export.name, "bytes": export.bytes, "sha256": export.sha256,
         "created_at": instant(export.created_at), "finished_at": instant(export.finished_at) or None,
         "expires_at": instant(export.expires_at) or None,
         "download": f"/api/exports/{export.pk}/download/?key={key}" if done else None,

@@ -40,6 +40,8 @@ FROM_HOUR = 7
 WITHIN = timedelta(days=2)  # after a server that was away on Monday; later it is no news any more
 log = logging.getLogger(__name__)
 
+HARDLY = 0.01
+
 
 def send_due(now: datetime) -> int:
     """To everybody for whom Monday morning has come; how many went out."""
@@ -147,9 +149,19 @@ def _words(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "percent": percent(row["share"]), "good": row["share"] is None or row["share"] >= 0.9995,
         "gap": f"{lasting(gap['seconds'])}, {_clock(gap['from'], zone)}: {gap['words']}" if gap else gettext("none"),
         "days": kept,
-        "spool": gettext("nothing reported") if peak is None else (
-            percent(peak["share"]) if peak["share"] is not None else f"{peak['bytes'] / 2**20:.0f} MiB"),
+        "spool": _fullest(peak),
     }  # fmt: skip
+
+
+def _fullest(peak: dict[str, Any] | None) -> str:
+    """How full the camera's own disk was at its fullest."""
+    if peak is None:
+        return gettext("nothing reported")
+    if peak["share"] is None:
+        return gettext("at most {n} MB in use").format(n=f"{peak['bytes'] / 1e6:.0f}")
+    if peak["share"] < HARDLY:
+        return gettext("hardly used")
+    return gettext("at most {share} full").format(share=percent(peak["share"]))
 
 
 def _clock(text: str, zone: ZoneInfo) -> str:

@@ -54,7 +54,7 @@ function replaying({ player, timeline, own }) {
 
 /** @returns {import('./keys.js').Key[]} */
 function names() {
-  return [['L', t('Live')], ['S', t('save the picture')], ['C', t('link to this moment')], ['F', t('full screen')], ['M', t('sound on or off')]];
+  return [['L', t('live')], ['S', t('save the picture')], ['C', t('link to this moment')], ['F', t('full screen')], ['M', t('sound on or off')]];
 }
 
 /** @returns {import('./keys.js').Key[]} */

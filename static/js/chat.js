@@ -1,17 +1,18 @@
 // The conversation of the room: history, messages as they come, alerts, gaps, exports and comings and goings in the same stream.
 
 import { ApiError } from './answer.js';
-import { alertCard } from './alerts.js';
+import { Told, alertCard } from './alerts.js';
 import { cameraPage, getAlerts, getMessages } from './api.js';
 import { h, icon, setText } from './dom.js';
 import { EVENT_ICONS, eventWords } from './event.js';
 import { cameraFace, face } from './faces.js';
+import { GapRows, gapsWords } from './gaps.js';
 import { segments } from './mention.js';
 import { bare } from './protocol.js';
 import { Still } from './still.js';
 import { Stream } from './stream.js';
 import { t } from './text.js';
-import { clock, hourMinute, moment, parse } from './time.js';
+import { clock, date, hourMinute, moment, parse } from './time.js';
 
 /** @typedef {import('./protocol.js').Chat} Chat */
 /** @typedef {import('./protocol.js').AlertNotice} AlertNotice */
@@ -29,6 +30,7 @@ export class Conversation {
   #messages = new Map();
   /** @type {Map<number, {line: Line, alert: AlertNotice}>} alerts by number */
   #alerts = new Map();
+  #toldAlerts = new Told();
   #oldest = Infinity;
   #complete = false;
   #loading = false;
@@ -48,6 +50,7 @@ export class Conversation {
     this.place = place;
     this.unread = unread;
     this.stream = new Stream(list, () => room.now());
+    this.gaps = new GapRows(this.stream, (gaps) => gapsWords(gaps, place.nameOf(gaps[0].camera), room.now()), (gap) => this.#happened(gap));
     this.earlier = h('button', { class: 'btn btn--quiet chat__earlier', type: 'button', hidden: true, onclick: () => void this.#older() }, t('Earlier messages'));
     this.empty = h('p', { class: 'muted chat__empty', hidden: true }, t('Nothing said yet. What you write here is seen by everybody who shares a place with you.'));
     list.before(this.earlier, this.empty);
@@ -72,16 +75,21 @@ export class Conversation {
     if (!known && this.#messages.size) this.#clear();
     if (!this.#messages.size) this.#complete = messages.length < PAGE;
     const first = this.#newMark ? undefined : messages.find((message) => this.unread.isNew(message));
-    for (const { from, from_name } of messages) this.place.learn(from, from_name);
     for (const message of messages) this.#put(message);
     if (first) this.#markNew(Number(first.id));
     this.#drawn();
     void this.#openAlerts();
   }
 
+  /** Those that are open; and what became of those that were, while this page heard nothing. */
   async #openAlerts() {
+    const asked = performance.now();
     try {
-      for (const alert of await getAlerts({ open: true })) this.#putAlert(alert);
+      const open = this.#toldAlerts.over(await getAlerts({ open: true }), asked);
+      const over = [...this.#alerts.values()].some(({ alert }) => alert.state !== 'cleared' && !open.has(alert.id));
+      const latest = over ? this.#toldAlerts.over(await getAlerts(), asked) : new Map();
+      for (const [id, alert] of latest) if (this.#alerts.has(id)) this.#putAlert(alert);
+      for (const alert of open.values()) this.#putAlert(alert);
       this.#drawn();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -97,6 +105,7 @@ export class Conversation {
 
   /** @param {AlertNotice} alert */
   #alert(alert) {
+    this.#toldAlerts.take(alert);
     this.#putAlert(alert);
     this.#drawn();
   }
@@ -116,7 +125,7 @@ export class Conversation {
     if (this.#messages.has(id)) return;
     this.#oldest = Math.min(this.#oldest, id);
     /** @type {Line} */
-    const line = { at: parse(message.sent_at), id, kind: message.kind ? 'event' : 'said', element: this.#element(message) };
+    const line = { at: parse(message.sent_at), id, kind: message.kind ? 'event' : 'said', element: this.#element(message), ...(message.kind === 'gap' ? { gap: message } : {}) };
     this.#messages.set(id, { line, message });
     this.stream.add(line);
   }
@@ -147,6 +156,8 @@ export class Conversation {
     this.#messages.clear();
     this.#alerts.clear();
     this.#oldest = Infinity;
+    this.#newMark?.remove();
+    this.#newMark = null;
   }
 
   /** @param {number} id of the first message that is new */
@@ -157,6 +168,7 @@ export class Conversation {
 
   #drawn() {
     if (this.#pinned) this.#trim();
+    this.gaps.render();
     this.earlier.hidden = this.#complete || !this.#messages.size;
     this.empty.hidden = this.stream.lines.length > 0;
     if (this.#pinned) this.#toBottom();
@@ -235,15 +247,15 @@ export class Conversation {
 
   /** @param {Chat} message */
   #element(message) {
-    return message.kind ? this.#happened(message) : this.#message(message);
+    if (!message.kind) return this.#message(message);
+    return h('li', { class: 'msg msg--event', 'data-message': message.id, 'data-kind': message.kind }, icon(EVENT_ICONS[message.kind] ?? 'clock'), this.#happened(message));
   }
 
   /** @param {Chat} message */
   #happened(message) {
     const camera = this.place.nameOf(message.camera);
     const words = eventWords(message, { who: message.from_name || this.place.nameOf(message.from), camera }, this.room.now());
-    const said = this.place.cameras.has(bare(message.camera)) ? this.#link(message, 'link link--quiet', words) : words;
-    return h('li', { class: 'msg msg--event', 'data-message': message.id, 'data-kind': message.kind }, icon(EVENT_ICONS[message.kind] ?? 'clock'), h('div', {}, said));
+    return h('div', {}, this.place.cameras.has(bare(message.camera)) ? this.#link(message, 'link link--quiet', words) : words);
   }
 
   /** @param {Chat} message */
@@ -290,5 +302,5 @@ export class Conversation {
 
 /** @param {number} at @param {string} words @param {string} [name] */
 function time(at, words, name) {
-  return h('time', { datetime: Number.isNaN(at) ? '' : new Date(at).toISOString(), class: name ?? null, title: Number.isNaN(at) ? '' : new Date(at).toLocaleString() }, words);
+  return h('time', { datetime: Number.isNaN(at) ? '' : new Date(at).toISOString(), class: name ?? null, title: Number.isNaN(at) ? '' : `${date(at)}, ${clock(at)}` }, words);
 }

@@ -15,7 +15,7 @@ import { MINUTE, ago, duration, moment, parse } from './time.js';
 export function conditionOf(camera, now) {
   if (!camera.online) return offline(camera, now);
   const { status } = camera;
-  if (!status) return made('recording', 'recording', t('Online'), t('It has not said how it is yet'));
+  if (!status) return made('recording', 'recording', t('Online'), '');
   const { recorder, camera: source, encoder, storage } = status.parts;
   if (recorder?.state === 'off') return made('off', 'off', t('Off'), recorder.words || t('Nothing is recorded'), t('Off'));
   for (const part of [source, encoder, recorder]) {
@@ -46,11 +46,11 @@ function made(state, icon, word, support, note = '') {
   return { state, icon, word, support, note };
 }
 
-/** "4 recording, 1 off": a place in one line. @param {Condition[]} conditions */
+/** "4 recording, 1 off": a place in one line, what is well first. @param {Condition[]} conditions */
 export function summary(conditions) {
-  const words = { recording: t('recording'), live: t('recording'), pending: t('keeps footage on the camera'), offline: t('offline'), off: t('off'), lost: t('not recording'), connecting: t('starting') };
+  const words = { recording: t('recording'), live: t('recording'), connecting: t('starting'), pending: t('keeps footage on the camera'), off: t('off'), lost: t('not recording'), offline: t('offline') };
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const { state } of conditions) counts.set(words[state], (counts.get(words[state]) ?? 0) + 1);
-  return [...counts].map(([word, count]) => `${count} ${word}`).join(', ');
+  return [...new Set(Object.values(words))].filter((word) => counts.has(word)).map((word) => `${counts.get(word)} ${word}`).join(', ');
 }

@@ -158,7 +158,7 @@ export function jobWords({ state, progress, message, bytes, expires_at }, now) {
   switch (state) {
     case 'waiting': return message || t('Waits for its turn.');
     case 'running': return `${Math.floor(progress * 100)} %. ${message}`.trim();
-    case 'done': return `${t('Ready, {size}. Kept for {length} more.', { size: sizeWords(bytes ?? 0), length: duration(parse(expires_at) - now) })} ${message}`.trim();
+    case 'done': return t('Ready, {size}. Kept for {length} more.', { size: sizeWords(bytes ?? 0), length: duration(parse(expires_at) - now) });
     case 'failed': return message || t('It could not be made.');
     case 'expired': return message || t('Its file was deleted.');
     case 'cancelled': return t('Cancelled.');

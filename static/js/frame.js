@@ -105,7 +105,9 @@ function menu(place) {
     for (const who of document.querySelectorAll('[data-me="face"]')) setText(who, initials(name));
     for (const who of document.querySelectorAll('[data-me="name"]')) setText(who, name);
     for (const who of document.querySelectorAll('[data-me="email"]')) setText(who, me.email);
-    for (const link of document.querySelectorAll('[data-me="operator"]')) /** @type {HTMLElement} */ (link).hidden = !me.operator;
+    const looksAfter = me.operator || me.places.some(({ may }) => may.includes('operate'));
+    for (const [who, may] of /** @type {[string, boolean][]} */ ([['operator', me.operator], ['looks-after', looksAfter]]))
+      for (const link of document.querySelectorAll(`[data-me="${who}"]`)) /** @type {HTMLElement} */ (link).hidden = !may;
   });
   for (const choice of document.querySelectorAll('[data-do="language"]')) choice.addEventListener('change', () => void speak(/** @type {HTMLSelectElement} */ (choice).value));
   for (const button of document.querySelectorAll('[data-do="sign-out"]')) button.addEventListener('click', () => void leave());

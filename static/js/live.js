@@ -115,12 +115,18 @@ export class Live extends Emitter {
   async #offered(sdp) {
     const peer = this.#open();
     const session = this.#session;
-    await peer.setRemoteDescription({ type: 'offer', sdp });
-    for (const candidate of this.#early.splice(0)) await this.#add(peer, candidate);
-    const answer = await peer.createAnswer();
-    if (this.#peer !== peer || this.#session !== session) return;
-    await peer.setLocalDescription(answer);
-    this.room.send({ type: 'answer', session, sdp: answer.sdp ?? '' });
+    try {
+      await peer.setRemoteDescription({ type: 'offer', sdp });
+      for (const candidate of this.#early.splice(0)) await this.#add(peer, candidate);
+      const answer = await peer.createAnswer();
+      if (this.#peer !== peer || this.#session !== session) return;
+      await peer.setLocalDescription(answer);
+      this.room.send({ type: 'answer', session, sdp: answer.sdp ?? '' });
+    } catch (error) {
+      // Left in the middle, nobody waits for it any more.
+      if (!(error instanceof DOMException)) throw error;
+      if (this.#peer === peer) this.#lost(t('This browser cannot show the camera’s picture.'));
+    }
   }
 
   #open() {

@@ -78,7 +78,7 @@ export class Place extends Emitter {
   }
 
   /** Somebody who is not here now, but whose words are. @param {string} jid @param {string | undefined} name */
-  learn(jid, name) {
+  #learn(jid, name) {
     if (name && !this.#names.has(bare(jid))) this.#names.set(bare(jid), name);
   }
 
@@ -91,6 +91,7 @@ export class Place extends Emitter {
   #welcome(welcome) {
     this.peers = new Map(welcome.roster.map((peer) => [peer.jid, peer]));
     for (const peer of welcome.roster) this.#names.set(bare(peer.jid), peer.name);
+    for (const { from, from_name } of welcome.messages) this.#learn(from, from_name);
     const online = new Set(welcome.roster.filter(({ kind }) => kind === 'camera').map(({ jid }) => bare(jid)));
     const statuses = new Map(welcome.statuses.map((status) => [bare(status.from), status]));
     for (const camera of this.cameras.values()) {

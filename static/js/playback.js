@@ -190,7 +190,8 @@ export class Playback extends Emitter {
     this.#range = range;
     const hls = (this.#hls = new Class({
       autoStartLoad: false,
-      enableWorker: true,
+      // Fragmented MP4 passes through as it is: only its boxes are read, which is no work to fetch 41 kB of worker for.
+      enableWorker: false,
       backBufferLength: 60,
       maxBufferLength: 20,
       liveDurationInfinity: true,

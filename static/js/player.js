@@ -27,6 +27,8 @@ export class Player extends Emitter {
   /** Instant whose footage is on its way from the camera, and plays once it has come; NaN else. */
   awaited = NaN;
   #front = true;
+  /** What played when nobody looked any more plays on when somebody does. */
+  #resumes = false;
   #rate = 1;
   /** The instant shown before; NaN after a seek. */
   #before = NaN;
@@ -148,6 +150,7 @@ export class Player extends Emitter {
   }
 
   toggle() {
+    this.#resumes = false;
     if (this.mode === 'live') return this.#hold();
     if (!Number.isNaN(this.#held)) return this.seek(this.#held, true);
     if (this.pastVideo.paused) this.past.play();
@@ -208,12 +211,19 @@ export class Player extends Emitter {
   /** Somebody looks, or nobody does. @param {boolean} looked */
   look(looked) {
     this.#front = looked;
-    if (this.mode !== 'live') return looked ? undefined : this.past.pause();
+    if (this.mode !== 'live') return this.#rest(!looked);
     if (looked) this.goLive();
     else {
       this.live.stop();
       this.past.close();
     }
+  }
+
+  /** @param {boolean} resting */
+  #rest(resting) {
+    if (!resting) return this.#resumes ? this.past.play() : undefined;
+    this.#resumes = !this.paused;
+    this.past.pause();
   }
 
   /** Stops the live picture where it is; what follows is on storage. */
@@ -293,6 +303,7 @@ export class Player extends Emitter {
   #gap(span, at) {
     this.past.close();
     this.past.at = at;
+    this.stage.dataset.show = 'still';
     if (span.state === 'on_camera') this.awaited = at;
     const next = storedFrom(this.spansOf(at), at);
     const why = span.cause ? causeWords(span.cause) : '';
@@ -310,6 +321,7 @@ export class Player extends Emitter {
     if (code !== 'nothing') return this.#say('lost', t('The recording stops here'), message);
     const span = spanAt(this.spansOf(this.past.at), this.past.at);
     const next = storedFrom(this.spansOf(this.past.at), this.past.at);
+    this.stage.dataset.show = 'still';
     this.#veilWith(h('div', { class: 'tile__note' }, icon('clock'), h('strong', {}, t('Nothing is stored at {time}', { time: clock(this.past.at) })), span?.cause ? h('span', {}, `${spanWords(span)}.`) : null,
       h('button', { class: 'btn', type: 'button', onclick: () => (next === undefined ? this.goLive() : this.seek(next, true)) }, icon('play'), next === undefined ? t('Go to live') : t('Go on at {time}', { time: clock(next) }))));
     this.#changed();

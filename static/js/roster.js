@@ -13,6 +13,7 @@ export function countWords(place) {
   const people = place.people().length;
   const cameras = [...place.cameras.values()];
   const here = cameras.filter(({ online }) => online).length;
+  if (!cameras.length) return count(people, '1 person', '{n} people');
   return `${count(people, '1 person', '{n} people')} · ${count(cameras.length, '{here} of 1 camera', '{here} of {n} cameras', { here })}`;
 }
 

@@ -4,7 +4,7 @@ import { h } from './dom.js';
 import { dayStart, dayWord } from './time.js';
 
 /** @typedef {'said' | 'alert' | 'event'} LineKind */
-/** @typedef {{at: number, id: number, kind: LineKind, element: HTMLElement}} Line id orders what has the same instant */
+/** @typedef {{at: number, id: number, kind: LineKind, element: HTMLElement, gap?: import('./protocol.js').Chat}} Line id orders what has the same instant; gap: the message, when it tells of one */
 
 export class Stream {
   /** In order. @type {Line[]} */

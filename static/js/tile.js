@@ -76,9 +76,15 @@ export class Tile {
     setText(this.support, shown.support);
     this.support.title = shown.support;
     this.note.hidden = !shown.note;
-    if (shown.note) replace(this.note, icon(shown.icon), h('strong', {}, shown.note), h('span', {}, this.still.allowed ? (this.image.hidden ? t('No picture yet') : t('Last picture shown')) : t('The picture comes when it is back')));
+    if (shown.note) replace(this.note, icon(shown.icon), h('strong', {}, shown.note), h('span', {}, this.#noPicture()));
     this.image.alt = this.image.hidden ? '' : this.#alt();
     watchers(this.watchers, this.place, this.camera.watchers);
+  }
+
+  /** What stands in the picture's place, in words. */
+  #noPicture() {
+    if (!this.image.hidden) return t('Last picture shown');
+    return this.still.allowed || !this.camera.offline_since ? t('No picture yet') : t('The picture comes when it is back');
   }
 
   close() {

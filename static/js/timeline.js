@@ -163,7 +163,9 @@ export class Timeline extends Emitter {
     const known = within(this.spans, from, Math.min(to, this.now()));
     const shapes = bands(known, from, to, 0.15).flatMap((band) => [shape(band.state, band.x, band.width), this.#bandWords(band)]);
     const ahead = share(this.shown, this.now());
-    const future = ahead < 0.98 ? s('text', { class: 'on-ahead', x: `${Math.max(0, ahead) * 100 + 0.6}%`, y: '50%' }, ahead > 0 ? t('now') : t('not yet')) : null;
+    const words = ahead > 0 ? t('now') : t('not yet');
+    const fits = (1 - Math.max(0, ahead)) * this.track.clientWidth > words.length * LETTER_PX + 12;
+    const future = fits ? s('text', { class: 'on-ahead', x: `${Math.max(0, ahead) * 100 + 0.6}%`, y: '50%' }, words) : null;
     this.strip.replaceChildren(s('rect', { class: 'bed', width: '100%', height: '100%' }), ...shapes.filter((one) => one !== null), ...this.#heldBands(), ...(future ? [future] : []));
     this.strip.setAttribute('aria-label', t('{begin} to {end}: {what}', { begin: hourMinute(from), end: hourMinute(to), what: rangeWords(known) }));
     const marks = ticks(this.shown, Math.max(3, Math.floor(this.track.clientWidth / 80)));

@@ -128,6 +128,31 @@ def test_who_follows_is_shown_the_cameras_beside_too(stack: Stack, browser: Brow
     bob.context.close()
 
 
+def test_a_small_phone_has_picture_controls_and_timeline_on_one_screen(alice: Page) -> None:
+    alice.set_viewport_size({"width": 360, "height": 740})
+    past(alice)
+    tabs = alice.locator(".rail").bounding_box()
+    assert tabs
+    for part in ("#pictures", "#play", "#live", "#tl-day-track", "#tl-track", "#select"):
+        box = alice.locator(part).bounding_box()
+        assert box, part
+        assert box["y"] >= 0, part
+        assert box["y"] + box["height"] <= tabs["y"], part
+    alice.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_what_plays_rests_while_it_is_scrolled_away_and_plays_on_in_view(alice: Page) -> None:
+    alice.set_viewport_size({"width": 360, "height": 500})
+    past(alice)
+    alice.keyboard.press("k")
+    expect(alice.locator("#play")).to_have_attribute("aria-label", "Pause")
+    alice.locator("#side-moments").evaluate("(list) => list.style.setProperty('min-height', '1500px')")
+    for far, word in ((9999, "Play"), (0, "Pause")):
+        alice.locator("#main").evaluate("(main, far) => main.scrollTo(0, far)", far)
+        expect(alice.locator("#play")).to_have_attribute("aria-label", word)
+    alice.set_viewport_size({"width": 1280, "height": 720})
+
+
 def test_a_link_to_a_range_opens_it_selected(stack: Stack, alice: Page) -> None:
     """The range goes from 45 s to 15 s ago: the camera has to be older than that for all of it to be stored."""
     access = stack.access_token()
@@ -140,8 +165,6 @@ def test_a_link_to_a_range_opens_it_selected(stack: Stack, alice: Page) -> None:
     alice.goto(alice.evaluate(COPIED))
     expect(alice.locator("#range-span")).to_have_text(words, timeout=30_000)
     expect(alice.locator("#range-words")).to_contain_text("all stored", timeout=20_000)
-
-
 def test_a_camera_that_does_not_record_says_so_and_claims_no_recording(
     stack: Stack, alice: Page, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -16,6 +17,13 @@ WITHIN_MS = 60_000
 RAISED = (
     "from cameras.models import Alert, Location;"
     "Alert.objects.raise_('x', 'critical', 'The disk is nearly full', location=Location.objects.get())"
+)
+
+FIVE_GAPS = (
+    "from django.utils import timezone; from cameras.models import Camera; from storage.report import take;"
+    "now = timezone.now(); ago = lambda seconds: int(now.timestamp() * 1000) - seconds * 1000;"
+    "take(Camera.objects.get(), {'closed': [], 'gaps': [{'id': f'gap-{n}', 'boot': '', 'cause': 'power',"
+    " 'from_ms': ago(60 + 20 * n), 'to_ms': ago(56 + 20 * n)} for n in range(5)]}, now)"
 )
 
 
@@ -66,7 +74,9 @@ def test_a_service_that_leads_into_this_network_is_refused_in_words(page: Page) 
 
 
 def test_a_guest_comes_sees_one_camera_and_is_sent_away(page: Page, browser: Browser, stack: Stack) -> None:
-    page.goto("/guests/")
+    page.goto("/alerts/")
+    page.locator(".rail .me summary").click()
+    page.locator(".rail").get_by_role("link", name="Guests").click()
     page.get_by_label("Who is it for?").fill("Jana")
     page.get_by_role("button", name="Make the link").click()
     link = page.get_by_label("Guest link", exact=True).input_value()
@@ -99,6 +109,23 @@ def test_who_takes_an_alert_is_named_to_the_others(page: Page, browser: Browser,
     expect(page.locator("#claimed")).to_contain_text("You have it", timeout=WITHIN_MS)
     expect(bob.locator("#claimed")).to_contain_text("Alice has it", timeout=WITHIN_MS)
     bob.context.close()
+
+
+def test_many_gaps_in_a_row_are_one_line_of_the_room_that_opens(page: Page, stack: Stack) -> None:
+    page.goto("/room/")
+    expect(page.locator("html")).to_have_attribute("data-room", "open", timeout=WITHIN_MS)
+    stack.manage("shell", "-v", "0", "-c", FIVE_GAPS)
+    row = page.locator("#room-list [data-kind=gaps]")
+    expect(row.locator("summary")).to_have_text(re.compile("^cam001: 5 gaps from .*, 20 s lost, no power$"))
+    expect(page.locator("#room-list [data-kind=gap]:visible")).to_have_count(0)
+    row.locator("summary").click()
+    expect(row.get_by_role("link")).to_have_count(5)
+    for shown, seen in (("said", False), ("event", True), ("all", True)):
+        page.locator("#stream-filter").select_option(shown)
+        expect(row).to_be_visible(visible=seen)
+    page.locator("#say").fill("Somebody should look at its plug")
+    page.locator("#say").press("Enter")
+    expect(page.locator("#room-list > :last-child")).to_contain_text("plug")
 
 
 def test_the_week_is_a_page_too(page: Page) -> None:

@@ -132,6 +132,9 @@ def test_a_gap_says_why_under_the_pointer_in_the_list_and_in_the_player(recorded
     expect(line).to_contain_text("the recorder had to start again")
     alice.goto(f"{CAMERA}?at={middle.isoformat().replace('+00:00', 'Z')}")
     expect(alice.locator("#stage .veil")).to_contain_text("the recorder had to start again", timeout=15_000)
+    expect(alice.locator("#pictures img")).to_be_hidden()  # none of another time stands behind the words
+    for video in alice.locator("#pictures video").all():
+        expect(video).to_have_css("opacity", "0")
 
 
 def test_playback_skips_a_gap_at_once_and_says_so(recorded: Stack, alice: Page) -> None:

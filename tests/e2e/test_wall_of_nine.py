@@ -54,7 +54,13 @@ def use(page: Page, number: int) -> None:
     page.keyboard.press("1")
     for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
         page.keyboard.press(key)
-    page.locator("#layout").select_option("2" if number % 2 else "3")
+    page.locator("#layout").select_option("2")
+    page.locator("#wall").hover()
+    page.mouse.wheel(0, 900)
+    page.wait_for_function("() => scrollY > 400")
+    page.mouse.wheel(0, -900)
+    page.wait_for_function("() => scrollY === 0")
+    page.locator("#layout").select_option("3")
 
 
 def watched(stack: Stack) -> list[str]:

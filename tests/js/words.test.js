@@ -51,7 +51,7 @@ test('offline says since when', () => {
 });
 
 test('a place in one line', () => {
-  const all = [camera(), camera(), camera(OK, { online: false, offline_since: '2026-11-24T14:02:00Z' })].map((one) => conditionOf(one, NOW));
+  const all = [camera(OK, { online: false, offline_since: '2026-11-24T14:02:00Z' }), camera(), camera()].map((one) => conditionOf(one, NOW));
   assert.equal(summary(all), '2 recording, 1 offline');
 });
 

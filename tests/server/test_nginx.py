@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import socket
 import socketserver
 import ssl
@@ -91,6 +92,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         (folder / name).mkdir(parents=True)
     (folder / "media/1/2/chunk.mp4").write_bytes(bytes(range(256)) * 4)
     (folder / "static/app.js").write_text("export {}\n")
+    shutil.copy(ROOT / "static" / "starting.html", folder / "static")
     port, file = free_port(), folder / "run" / "nginx.conf"
     file.write_text(
         nginx.configuration(
@@ -223,6 +225,13 @@ def test_while_the_server_starts_it_says_so_and_logs_no_link(front: Front) -> No
     assert "secret" not in (front.folder / "errors.txt").read_text()
     assert response.headers["Retry-After"] == "2"
     assert json.loads(body)["code"] == "starting"
+
+
+def test_who_opens_a_page_meanwhile_reads_words_and_the_page_comes_by_itself(front: Front) -> None:
+    response, body = front.get("/alerts/", Accept="text/html,application/xhtml+xml")
+    assert (response.status, response.headers["Content-Type"]) == (503, "text/html")
+    assert b"The server is starting" in body
+    assert b'http-equiv="refresh"' in body
 
 
 @pytest.mark.usefixtures("upstream")

@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.utils import timezone
+from django.utils.translation import override
 
 from accounts.models import AuditEntry
 from cameras.models import Membership
 from storage import export, retention
+from storage.export_words import words_of
 from storage.models import Chunk, Export
 from storage.range import text_of
 from storage.tasks import make_exports
@@ -86,6 +88,25 @@ def shown(content: bytes, path: Path) -> tuple[float, int]:
     facts = probe(content, path)
     video = next(stream for stream in facts["streams"] if stream["codec_type"] == "video")
     return float(facts["format"]["duration"]), int(video["nb_read_frames"])
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("Copying file 2 of 3: Hof.", "Kopiert Datei 2 von 3: Hof."),
+        ("Waits for its turn.", "Wartet, bis es an der Reihe ist."),
+        (
+            "Nothing is stored for this time. Choose another time; the timeline shows what there is.",
+            "Für diese Zeit ist nichts gespeichert. Wählen Sie eine andere Zeit; die Zeitleiste zeigt, was es gibt.",
+        ),
+        ("Of a later version. Cancelled.", "Of a later version. Abgebrochen."),
+        ("", ""),
+    ],
+)
+def test_how_an_export_goes_is_said_in_the_readers_language(english: str, german: str) -> None:
+    assert words_of(english) == english
+    with override("de"):
+        assert words_of(english) == german
 
 
 def test_a_range_over_two_chunks_is_one_mp4(taker: Cast, device: Device, footage: Footage, tmp_path: Path) -> None:

@@ -57,6 +57,27 @@ def test_the_spools_peak_is_that_of_the_week(cast: Cast) -> None:
     assert letter(cast.bob, week_of(cast.bob, now), now)["cameras"][0]["spool_peak"]["share"] == 0.7
 
 
+@pytest.mark.parametrize(
+    ("quota", "language", "words"),
+    [
+        (1_000_000, "en", "Camera’s own disk: at most 70.5 % full"),
+        (100_000_000, "en", "Camera’s own disk: hardly used"),
+        (None, "en", "Camera’s own disk: at most 1 MB in use"),
+        (1_000_000, "de", "Kameraspeicher: höchstens zu 70,5 % voll"),
+    ],
+)
+def test_how_full_a_camera_got_reads_without_a_glossary(
+    cast: Cast, quota: int | None, language: str, words: str
+) -> None:
+    now = timezone.now()
+    take(cast.camera, {"gaps": [], "closed": [], "spool": {"bytes": 705_000, "quota_bytes": quota}}, now)
+    User.objects.speaks(cast.bob, language)
+    cast.bob.refresh_from_db()
+    mail = letters.message(cast.bob, week_of(cast.bob, now), now)
+    assert words in str(mail.body)
+    assert words.partition(": ")[2] in str(mail.alternatives[0])
+
+
 def test_a_spools_peak_on_sunday_night_belongs_to_the_calendar_of_the_cameras_place(cast: Cast) -> None:
     late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)  # Monday already in Berlin
     take(cast.camera, {"gaps": [], "closed": [], "spool": {"bytes": 300, "quota_bytes": 1000}}, late)

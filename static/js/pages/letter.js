@@ -4,19 +4,20 @@ import { get } from '../api.js';
 import { h, icon, part, replace, s } from '../dom.js';
 import { loadInto, start } from '../frame.js';
 import { section } from '../sheet.js';
-import { count, t } from '../text.js';
+import { count, language, t } from '../text.js';
 import { days, duration, moment, parse } from '../time.js';
 
 /** @typedef {{jid: string, name: string, location: string, share: number | null, seconds: Record<string, number>, gaps: number, longest_gap: {from: string, seconds: number, words: string} | null, spool_peak: {share: number | null, bytes: number} | null, days_kept: number | null, days_asked: number | null, short: boolean, young: boolean, fits: string}} Row */
 /** @typedef {{week: string, headline: string, cameras: Row[], alerts: {count: number, critical_unclaimed: number, listed: {title: string, raised_at: string, claimed_by: string, cleared_at: string | null}[]}, exports: {owner: string, cameras: string[], reason: string, created_at: string}[]}} Letter */
 
 const GOOD = 0.9995;
+const HARDLY = 0.01;
 const body = part('sheet', HTMLElement);
 
 /** Never rounded up to all of it. @param {number | null} share */
 function percent(share) {
   if (share === null) return '–';
-  return share >= 0.99995 ? '100 %' : `${(Math.floor(share * 1000) / 10).toLocaleString()} %`;
+  return share >= 0.99995 ? '100 %' : `${(Math.floor(share * 1000) / 10).toLocaleString(language)} %`;
 }
 
 /** @param {Letter} letter */
@@ -42,11 +43,18 @@ function camera(row) {
   const facts = /** @type {[string, string, boolean?][]} */ ([
     [t('Longest gap'), gap ? `${duration(gap.seconds * 1000)}, ${moment(parse(gap.from), Date.now())}: ${gap.words}` : t('none')],
     [t('Kept'), row.days_kept === null ? t('nothing stored') : row.days_asked === null ? t('{n} days', { n: row.days_kept }) : t('{n} of {asked} days asked', { n: row.days_kept, asked: row.days_asked }), row.short],
-    [t('Fullest spool'), row.spool_peak ? (row.spool_peak.share === null ? `${Math.round(row.spool_peak.bytes / 2 ** 20)} MiB` : percent(row.spool_peak.share)) : t('nothing reported')],
+    [t('Camera’s own disk'), fullest(row.spool_peak)],
   ]);
   return h('article', { class: 'week__camera', 'data-camera': row.jid },
     h('header', { class: 'week__head' }, h('div', {}, h('h2', {}, row.name), h('p', { class: 'muted' }, row.location)), h('span', { class: 'week__share', 'data-kind': row.share === null ? 'none' : good ? 'stored' : 'lost' }, percent(row.share), h('span', { class: 'sr' }, ` ${t('stored')}`))),
     strip(row), h('dl', {}, ...facts.flatMap(([name, words, bad]) => [h('dt', {}, name), h('dd', bad ? { 'data-kind': 'lost' } : {}, words)])), row.short ? h('p', { 'data-kind': 'lost' }, row.fits) : row.young ? h('p', { class: 'muted' }, row.fits) : null);
+}
+
+/** How full the camera's own disk was at its fullest. @param {Row['spool_peak']} peak */
+function fullest(peak) {
+  if (!peak) return t('nothing reported');
+  if (peak.share !== null && peak.share < HARDLY) return t('hardly used');
+  return peak.share === null ? t('at most {n} MB in use', { n: Math.round(peak.bytes / 1e6) }) : t('at most {share} full', { share: percent(peak.share) });
 }
 
 /** The shares as a strip; the words stand beside it. @param {Row} row */

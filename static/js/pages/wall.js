@@ -107,7 +107,7 @@ class Wall {
   #empty() {
     const { me } = this.place;
     const words = me?.operator
-      ? h('p', {}, t('Add a place and a camera in the administration. It gives you a code; type it on the camera with '), h('b', {}, 'ucam-agent enrol'), '.')
+      ? h('p', {}, t('Add a place, then a camera, in the administration. It makes the card for a new Raspberry Pi, or one line for a Pi that runs already.'))
       : h('p', {}, t('Whoever looks after the cameras has not given you one to watch yet. Ask them for a place.'));
     return h('div', { class: 'empty' }, icon('camera'), h('h2', {}, me?.operator ? t('Add your first camera') : t('No cameras for you yet')), words,
       me?.operator ? h('a', { class: 'btn btn--primary', href: '/admin/' }, t('Open the administration')) : null);
