@@ -162,7 +162,7 @@ class Chunk:
         with open(self.media, "r+b") as file:
             if file.seek(0, os.SEEK_END) != size:
                 file.truncate(size)
-                os.fsync(file.fileno())
+            os.fsync(file.fileno())  # also when nothing is cut: who wrote it may have died before its own
 
 
 class OpenChunk:
