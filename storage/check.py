@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from storage.check_moved import left_behind, missing, moved_files, moved_rows
 from storage.errors import OffsetWrong, StorageFailing
 from storage.models import Chunk, Total
 from storage.moving import settle
-from storage.proof import NAME, Problem, content, read, rebuild
+from storage.proof import DAMAGED, NAME, Problem, content, damaged, read, rebuild
 from storage.retention import finish
 from storage.tier import Tier, tier_if_reached
 from storage.volume import MARKER, Volume
@@ -37,7 +36,7 @@ def check(volume: Volume, *, repair: bool, sizes_only: bool = False) -> Iterator
     for chunk in rows.filter(moved_at=None).iterator(200):
         yield from _row(volume, tier, chunk, repair)
     yield from moved_rows(volume, tier, repair=repair, sizes_only=sizes_only)
-    yield from _files(volume, repair)
+    yield from _files(volume, tier, repair)
     if tier is not None:
         yield from moved_files(tier, repair=repair)
     yield from _overlaps()
@@ -50,7 +49,7 @@ def _row(volume: Volume, tier: Tier | None, chunk: Chunk, repair: bool) -> Itera
         with volume.locked(chunk.path) as descriptor:
             chunk.refresh_from_db()
             if chunk.moved_at is None:
-                yield from content(descriptor, chunk, repair)
+                yield from content(volume, descriptor, chunk, repair)
     except (OffsetWrong, Chunk.DoesNotExist):
         return  # it grows just now, or was deleted
     except StorageFailing as error:
@@ -58,9 +57,15 @@ def _row(volume: Volume, tier: Tier | None, chunk: Chunk, repair: bool) -> Itera
             yield from missing(tier, chunk, repair)
         else:
             yield Problem("file_unreadable", chunk.path, error.message)
+    except OSError as error:  # a bad sector: what it holds may still be read another time, so nothing is cut
+        yield _unreadable(chunk.path, error)
 
 
-def _files(volume: Volume, repair: bool) -> Iterator[Problem]:
+def _unreadable(path: str, error: OSError) -> Problem:
+    return Problem("file_unreadable", path, f"The disk does not give it ({error.strerror}). Look at the disk's health.")
+
+
+def _files(volume: Volume, tier: Tier | None, repair: bool) -> Iterator[Problem]:
     """Files without a row."""
     border = (timezone.now() - NEW_FOR).timestamp()
     for folder, _, names in os.walk(volume.root):
@@ -68,18 +73,24 @@ def _files(volume: Volume, repair: bool) -> Iterator[Problem]:
             path = os.path.relpath(os.path.join(folder, name), volume.root)
             row = Chunk.objects.only("moved_at").filter(path=path).first()
             if row is not None and row.moved_at is not None:
-                yield from left_behind(volume, path, repair)
+                yield from left_behind(volume, tier, path, repair)
             if name.startswith(MARKER) or row is not None:
                 continue
-            with contextlib.suppress(FileNotFoundError, OffsetWrong):  # deleted, or placed anew, at this moment
+            try:
                 if os.stat(os.path.join(folder, name)).st_mtime < border:
                     yield _orphan(volume, path, repair)
+            except (FileNotFoundError, OffsetWrong, StorageFailing):
+                continue  # deleted, or placed anew, at this moment
+            except OSError as error:
+                yield _unreadable(path, error)
 
 
 def _orphan(volume: Volume, path: str, repair: bool) -> Problem:
     """A file without a row: footage gets its row, an empty beginning is removed, anything else is only told."""
     match = NAME.fullmatch(path)
     camera = Camera.objects.filter(pk=match["camera"]).first() if match else None
+    if path.endswith(DAMAGED):
+        return damaged(path)
     if match is None or camera is None:
         return Problem("file_foreign", path, "This is no chunk of a camera of this installation; move it away.")
     with volume.locked(path) as descriptor:
@@ -88,7 +99,9 @@ def _orphan(volume: Volume, path: str, repair: bool) -> Problem:
                 volume.unlink(path)
             return Problem("name_too_many", path, "Another name of a file that has its row.", repair)
         found = read(descriptor, int(match["started_ms"]), os.fstat(descriptor).st_size)
-    if repair and found is not None and found.whole_bytes:
+    if found is None:
+        return damaged(path)
+    if repair and found.whole_bytes:
         return Problem("row_missing", path, "A chunk without a row.", rebuild(camera, path, match, found))
     if repair:
         volume.unlink(path)

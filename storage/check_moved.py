@@ -86,27 +86,40 @@ def _moved_missing(volume: Volume, chunk: Chunk, repair: bool) -> Iterator[Probl
     yield Problem("file_elsewhere", chunk.path, "The file lies on the first storage, not on the second.", repair)
 
 
-def left_behind(volume: Volume, path: str, repair: bool) -> Iterator[Problem]:
-    """A file of the first tier whose row names the second; what the journal knows of is settled with it."""
-    if Move.objects.filter(path=path).exists() or not Chunk.objects.filter(path=path, moved_at__isnull=False).exists():
+def left_behind(volume: Volume, tier: Tier | None, path: str, repair: bool) -> Iterator[Problem]:
+    """A file of the first tier whose row names the second; what the journal knows of is settled with it.
+
+    It goes only when the other one is what was moved: of two files the right one stays.
+    """
+    chunk = Chunk.objects.defer("fragments").filter(path=path, moved_at__isnull=False).first()
+    if chunk is None or Move.objects.filter(path=path).exists():
         return
-    if repair:
+    sure = repair and tier is not None and _is_right(tier, chunk)
+    if sure:
         volume.unlink(path)
-    yield Problem("file_twice", path, "The file went to the second storage and lies on the first as well.", repair)
+    yield Problem("file_twice", path, "The file went to the second storage and lies on the first as well.", sure)
+
+
+def _is_right(tier: Tier, chunk: Chunk) -> bool:
+    """Whether the second tier has what was moved there."""
+    with contextlib.suppress(FileNotFoundError):
+        return not list(_bytes(tier, chunk, sizes_only=False))
+    return False
 
 
 def moved_files(tier: Tier, *, repair: bool) -> Iterator[Problem]:
     """Files of the second tier that no row names there."""
     for path in names(tier):
-        row = Chunk.objects.only("moved_at").filter(path=path).first()
+        row = Chunk.objects.only("moved_at", "bytes").filter(path=path).first()
         if (row is not None and row.moved_at is not None) or Move.objects.filter(path=path).exists():
             continue
         if row is None:
             yield from _orphan(tier, path, repair)
             continue
-        if repair:
+        sure = repair and tier.size(path) <= row.bytes  # one that holds more may be the better one
+        if sure:
             tier.delete(path)
-        yield Problem("file_twice", path, "The file lies on the first storage and a copy of it on the second.", repair)
+        yield Problem("file_twice", path, "The file lies on the first storage and a copy of it on the second.", sure)
 
 
 def _orphan(tier: Tier, path: str, repair: bool) -> Iterator[Problem]:
@@ -132,5 +145,6 @@ def _orphan(tier: Tier, path: str, repair: bool) -> Iterator[Problem]:
 
 
 def _is_still(chunk: Chunk) -> bool:
-    """Whether the row is what it was: a file may go to the other tier, or to another name, while one looks for it."""
-    return Chunk.objects.filter(pk=chunk.pk, path=chunk.path, moved_at=chunk.moved_at).exists()
+    """Whether the row is what it was: a file may go to the other tier, to another name or for good while one looks."""
+    rows = Chunk.objects.filter(pk=chunk.pk, path=chunk.path, moved_at=chunk.moved_at)
+    return rows.exclude(state=Chunk.State.DELETING).exists()

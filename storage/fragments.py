@@ -168,7 +168,7 @@ def read_meta(client: socket.socket) -> dict[str, str] | None:
     data = b""
     while True:
         size, colon, rest = data.partition(b":")
-        if colon and (not size.isdigit() or int(size) > HEAD_BYTES_MAX):
+        if colon and (not size.isdigit() or len(size) > 9 or int(size) > HEAD_BYTES_MAX):
             return None
         if colon and len(rest) > int(size):
             break

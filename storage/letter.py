@@ -25,7 +25,9 @@ CAUSES = {
     "power": gettext_noop("no power or a restart"), "recorder": gettext_noop("the recorder was restarted"),
     "camera": gettext_noop("the camera failed"), "encoder": gettext_noop("the encoder failed"),
     "settings": gettext_noop("new settings"), "disk": gettext_noop("the camera's disk failed"),
-    "spool_full": gettext_noop("no room left on the camera"), "": gettext_noop("not known why"),
+    "spool_full": gettext_noop("no room left on the camera"),
+    "corrupt": gettext_noop("the file on the camera was damaged"),
+    "storage": gettext_noop("the file on the server was damaged or lost"), "": gettext_noop("not known why"),
 }  # fmt: skip
 ALERTS_MAX, EXPORTS_MAX = 30, 20
 FOREVER_DAYS = 365_000

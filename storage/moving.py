@@ -97,8 +97,8 @@ def tell_reached() -> bool:
 def settle(volume: Volume, tier: Tier) -> None:
     """Each name of the journal is left with one file: the one that its row names. What is being copied stays alone."""
     for move in Move.objects.all():
-        with contextlib.suppress(OffsetWrong), _lock_if_there(volume, move.path) as locked:
-            _settle(volume, tier, move.path, unlink=locked)
+        with contextlib.suppress(OffsetWrong), volume.locked_if_there(move.path) as descriptor:
+            _settle(volume, tier, move.path, unlink=descriptor is not None)
 
 
 def bring_back(volume: Volume, chunk: Chunk) -> Chunk:
@@ -107,7 +107,7 @@ def bring_back(volume: Volume, chunk: Chunk) -> Chunk:
     Move.objects.get_or_create(path=chunk.path)
     volume.create(chunk.path)
     with volume.locked(chunk.path) as descriptor:
-        source = tier.reader(chunk.path)
+        source = _reader_of_moved(tier, chunk)
         with contextlib.closing(source), disk_errors():
             os.ftruncate(descriptor, 0)
             for piece in pieces(source, chunk.bytes):
@@ -119,6 +119,13 @@ def bring_back(volume: Volume, chunk: Chunk) -> Chunk:
             _settle(volume, tier, chunk.path)
     chunk.refresh_from_db()
     return chunk
+
+
+def _reader_of_moved(tier: Tier, chunk: Chunk) -> Reader:
+    try:
+        return tier.reader(chunk.path)
+    except FileNotFoundError as error:
+        raise StorageFailing("A file on the second storage is gone: run manage.py check_storage.") from error
 
 
 def pieces(reader: Reader, size: int) -> Iterator[bytes]:
@@ -228,20 +235,6 @@ def _settle(volume: Volume, tier: Tier, path: str, *, unlink: bool = True) -> No
             with contextlib.suppress(FileNotFoundError):
                 volume.sync_folder(str(PurePosixPath(path).parent))
     Move.objects.filter(path=path).delete()
-
-
-@contextlib.contextmanager
-def _lock_if_there(volume: Volume, path: str) -> Iterator[bool]:
-    """Of a name's file on the first tier; False: there is none. Raises OffsetWrong."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(volume.locked(path))
-            locked = True
-        except StorageFailing as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
-            locked = False
-        yield locked
 
 
 def _digest_of(descriptor: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -13,12 +14,15 @@ from django.db import transaction
 from cameras.models import Camera
 from storage.errors import NotFragmentedMp4
 from storage.growth import Growth, grow
+from storage.index import entries
 from storage.models import Chunk, Gap
+from storage.volume import Volume
 
 NAME = re.compile(
     r"\d+/(?P<camera>\d+)/\d{4}-\d\d-\d\d/(?P<boot>[0-9a-f]{32})-(?P<seq>\d{8,13})"
     r"_(?P<run>\d+)_(?P<started_ms>-?\d+)_(?P<told_ms>-?\d+)_(?P<started_mono_ns>\d+)_(?P<clock>[su])\.mp4"
 )
+DAMAGED = ".damaged"
 READ = (
     "init_bytes",
     "timescale",
@@ -43,8 +47,8 @@ class Problem:
     mended: bool = False
 
 
-def content(descriptor: int, chunk: Chunk, repair: bool) -> Iterator[Problem]:
-    """What of the row is not so in the open file."""
+def content(volume: Volume, descriptor: int, chunk: Chunk, repair: bool) -> Iterator[Problem]:
+    """What of the row is not so in the open file, which nobody else has."""
     size = os.fstat(descriptor).st_size
     if size > chunk.bytes and chunk.state == Chunk.State.CLOSED:
         if repair:
@@ -56,11 +60,34 @@ def content(descriptor: int, chunk: Chunk, repair: bool) -> Iterator[Problem]:
     differs = found is None or any(_plain(getattr(found, name)) != _plain(getattr(chunk, name)) for name in READ)
     if short or differs:
         if repair:
+            yield from _keep_unreadable(volume, descriptor, chunk, found.whole_bytes if found else 0)
             os.ftruncate(descriptor, _rewrite(chunk, found))
             os.fsync(descriptor)
         code = "file_too_short" if short else "index_wrong"
         words = f"{size} bytes, {chunk.bytes} were confirmed." if short else "The index is not what the file holds."
         yield Problem(code, chunk.path, words, repair)
+
+
+def _keep_unreadable(volume: Volume, descriptor: int, chunk: Chunk, start: int) -> Iterator[Problem]:
+    """Footage that was whole once and cannot be read any more goes beside its file: a person may still rescue some."""
+    size = os.fstat(descriptor).st_size
+    index = entries(bytes(chunk.fragments))
+    if not any(one.offset >= start and one.offset + one.length <= size for one in index):
+        return
+    name = f"{chunk.path}{DAMAGED}"
+    volume.create(name)
+    with volume.locked(name) as copy:
+        os.ftruncate(copy, 0)
+        at = start
+        while at < size and (count := os.sendfile(copy, descriptor, at, size - at)):
+            at += count
+        os.fsync(copy)
+    yield damaged(name)
+
+
+def damaged(path: str) -> Problem:
+    """Told until somebody has looked at it."""
+    return Problem("file_damaged", path, "Footage that cannot be read any more. Rescue what you can, then delete it.")
 
 
 def read(descriptor: int, started_ms: int, size: int) -> Growth | None:
@@ -75,8 +102,9 @@ def _plain(value: object) -> object:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
+@transaction.atomic
 def _rewrite(chunk: Chunk, found: Growth | None) -> int:
-    """The row after its file; how many bytes of it count."""
+    """The row after its file, and a gap for what the row held beyond; how many bytes of the file count."""
     found = found or Growth(
         **{name: getattr(Chunk(), name) for name in Growth.__slots__} | {"ended_ms": chunk.started_ms}
     )
@@ -84,6 +112,9 @@ def _rewrite(chunk: Chunk, found: Growth | None) -> int:
     if chunk.state == Chunk.State.CLOSED:
         values["length"] = values["bytes"]
     Chunk.objects.filter(pk=chunk.pk).update(**values)
+    if chunk.ended_ms > found.ended_ms:
+        id_ = hashlib.sha256(f"{chunk} {found.whole_bytes}".encode()).hexdigest()[:32]
+        _lose(chunk, f"storage:{id_}", found.ended_ms, "The file on storage was damaged or too short.")
     return found.whole_bytes
 
 
@@ -91,11 +122,13 @@ def _rewrite(chunk: Chunk, found: Growth | None) -> int:
 def forget(chunk: Chunk) -> None:
     """A row whose file is gone becomes a gap that says so."""
     if Chunk.objects.filter(pk=chunk.pk).delete()[0] and chunk.ended_ms > chunk.started_ms:
-        Gap.objects.get_or_create(
-            camera_id=chunk.camera_id, gap_id=f"storage:{chunk}",
-            defaults={"boot": chunk.boot, "cause": "disk", "from_ms": chunk.started_ms, "to_ms": chunk.ended_ms,
-                      "detail": "The file was missing on storage."},
-        )  # fmt: skip
+        _lose(chunk, f"storage:{chunk}", chunk.started_ms, "The file was missing on storage.")
+
+
+def _lose(chunk: Chunk, gap_id: str, from_ms: int, detail: str) -> None:
+    """A gap from there to the end of a chunk; the same id makes one gap. `disk` would say that the camera's failed."""
+    facts = {"boot": chunk.boot, "cause": "storage", "from_ms": from_ms, "to_ms": chunk.ended_ms, "detail": detail}
+    Gap.objects.get_or_create(camera_id=chunk.camera_id, gap_id=gap_id, defaults=facts)
 
 
 def rebuild(camera: Camera, path: str, match: re.Match[str], found: Growth, **more: Any) -> bool:

@@ -18,7 +18,7 @@ from django.db.models import Exists
 from django.utils import timezone
 
 from cameras.models import Camera
-from storage.errors import OffsetWrong, StorageAway
+from storage.errors import OffsetWrong, StorageAway, StorageFailing
 from storage.models import Chunk, Hold, Installation
 from storage.models.chunk import exports_of_chunk
 from storage.moving import bring_back
@@ -70,8 +70,10 @@ def replace_boot(camera: Camera, anchor: Anchor, now: datetime) -> int:
     for pk, started_ms in wrong:
         try:
             moved += _move(Chunk.objects.get(pk=pk), started_ms)
-        except (StorageAway, OffsetWrong, Chunk.DoesNotExist) as error:
+        except (StorageFailing, OffsetWrong, Chunk.DoesNotExist) as error:  # of this file alone
             log.warning("Chunk %d is not placed anew yet: %s", pk, error)
+        except StorageAway as error:
+            log.warning("Chunk %d and others are not placed anew yet: %s", pk, error)
             break
     if moved:
         log.info("%d chunks of %s are where they belong now: its clock is known.", moved, camera)

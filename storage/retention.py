@@ -7,6 +7,7 @@ second tier is left alone as long as that cannot be reached; the first never wai
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import logging
 import os
@@ -22,7 +23,7 @@ from django.db.models import Sum
 from cameras.models import Camera, Location
 from storage import snapshot
 from storage.disk import reserve
-from storage.errors import SecondTierAway
+from storage.errors import OffsetWrong, SecondTierAway, StorageFailing
 from storage.models import Chunk, DeletedUpTo, Installation, Total
 from storage.models.chunk import ChunkQuerySet, Doomed, ms_of
 from storage.tier import Room, Tier, reached_tier, tier_if_reached
@@ -208,14 +209,24 @@ def close_abandoned(volume: Volume, now: datetime) -> int:
     """
     closed = 0
     for chunk in Chunk.objects.abandoned(now).defer("fragments"):
-        same = Chunk.objects.filter(pk=chunk.pk, state=Chunk.State.OPEN, bytes=chunk.bytes)
-        with transaction.atomic():
-            if not same.update(state=Chunk.State.CLOSED, bytes=chunk.whole_bytes, length=None, closed_at=now):
-                continue
-            Total.objects.add(chunk.camera_id, bytes=chunk.whole_bytes - chunk.bytes)
-        closed += 1
-        volume.cut(chunk.path, chunk.whole_bytes)
+        # Its device may come back at this very moment: what it adds behind that end must not be cut with the rest.
+        with contextlib.suppress(OffsetWrong, StorageFailing), volume.locked_if_there(chunk.path) as descriptor:
+            closed += _close_abandoned(chunk, descriptor, now)
     return closed
+
+
+def _close_abandoned(chunk: Chunk, descriptor: int | None, now: datetime) -> bool:
+    """The row, then its file, which nobody else has; False when somebody was first."""
+    same = Chunk.objects.filter(pk=chunk.pk, state=Chunk.State.OPEN, bytes=chunk.bytes)
+    with transaction.atomic():
+        if not same.update(state=Chunk.State.CLOSED, bytes=chunk.whole_bytes, length=None, closed_at=now):
+            return False
+        Total.objects.add(chunk.camera_id, bytes=chunk.whole_bytes - chunk.bytes)
+    if descriptor is not None and os.fstat(descriptor).st_size > chunk.whole_bytes:
+        with disk_errors():
+            os.ftruncate(descriptor, chunk.whole_bytes)
+            os.fsync(descriptor)
+    return True
 
 
 def _repeat(batch: Callable[[], int]) -> int:

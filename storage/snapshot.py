@@ -110,7 +110,7 @@ def forget(chunks: Collection[int]) -> None:
     """Pictures of footage (ids of chunks) that is deleted go with it."""
     folder = settings.UCAM_DATA / "cache" / "stills"
     gone = {str(number) for number in chunks}
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # a cache that does not work is no reason to keep what must go
         for name in os.listdir(folder):
             if name.partition("-")[0] in gone:
                 (folder / name).unlink(missing_ok=True)

@@ -145,12 +145,17 @@ class Volume:
         except OSError:
             return False
 
-    def cut(self, path: str, size: int) -> None:
-        """Shorten a file durably; one that is shorter, gone or in use stays as it is."""
-        with contextlib.suppress(OSError, OffsetWrong, StorageFailing), self.locked(path) as descriptor:
-            if os.fstat(descriptor).st_size > size:
-                os.ftruncate(descriptor, size)
-                os.fsync(descriptor)
+    @contextlib.contextmanager
+    def locked_if_there(self, path: str) -> Iterator[int | None]:
+        """The same, None when there is no such file."""
+        with contextlib.ExitStack() as stack:
+            descriptor = None
+            try:
+                descriptor = stack.enter_context(self.locked(path))
+            except StorageFailing as error:
+                if not isinstance(error.__cause__, FileNotFoundError):
+                    raise
+            yield descriptor
 
     def unlink(self, path: str) -> None:
         """Remove a file; one that is not there is fine."""

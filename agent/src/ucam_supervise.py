@@ -217,8 +217,8 @@ class _Keeper:
             if self.child.prepare:
                 self.child.prepare()
             self.process = _Process(self.child, self._write)
-        except OSError as error:
-            return f"could not be started ({error})"
+        except (OSError, subprocess.SubprocessError, MemoryError) as error:  # any of them may pass
+            return f"could not be started ({str(error) or type(error).__name__})"
         finally:
             self._tried.set()
         becoming_ready = asyncio.create_task(self._become_ready())

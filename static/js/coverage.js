@@ -27,6 +27,7 @@ const CAUSES = {
   disk: t('the camera’s disk failed'),
   spool_full: t('the camera had no room left'),
   corrupt: t('the file on the camera was damaged'),
+  storage: t('the file on the server was damaged or lost'),
   clock: t('the clock was not known'),
   retention: t('older than kept'),
   off: t('by choice'),

@@ -28,6 +28,18 @@ def make_recorder(tmp_path: Path) -> Iterator[MakeRecorder]:
         recorder.close()
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "ucam-test", place], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"Nothing can be mounted here: {made.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
 def _muxed(path: Path, *more: str) -> bytes:
     source = "videotestsrc num-buffers=60 ! video/x-raw,width=320,height=240,framerate=10/1"
     encoder = "x264enc tune=zerolatency speed-preset=ultrafast bitrate=200 key-int-max=20"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -38,6 +40,14 @@ def until(look: Callable[[], T | None], what: str, seconds: float = 15) -> T:
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(0.02)
     return answer
+
+
+def fill(disk: Path) -> None:
+    """Somebody else takes what is left of a disk, to the last byte."""
+    with open(disk / "somebody-elses", "ab") as file:
+        while (free := os.statvfs(disk)).f_bavail:  # others may take and give back some meanwhile
+            with contextlib.suppress(OSError):
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, free.f_bavail * free.f_frsize)
 
 
 class RecorderProcess:

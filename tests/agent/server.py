@@ -36,6 +36,11 @@ _Kind = TypeVar("_Kind", bound=Message)
 SETTINGS = Settings(width=320, height=240, fps=10, bitrate_kbit=300, keyframe_ms=1000, chunk_s=10)
 
 
+def hotspot() -> web.Response:
+    """What a network answers that wants to be paid first."""
+    return web.Response(text="<h1>Welcome</h1>", content_type="text/html")
+
+
 @dataclass
 class Upload:
     """One chunk on storage."""
@@ -49,7 +54,9 @@ class Upload:
 class Server:
     """Listens on a free port of loopback while the `async with` block runs; may be stopped and started again.
 
-    `storage_fault`: None, a status, "black hole" or "corrupt" (bytes are changed on their way).
+    `storage_fault`: None, a status, "black hole", "corrupt" (bytes are changed on their way), "busy" (another request
+    has the chunk), "forgetful" (what was created is unknown at once) or "hotspot" (a page that says 200 answers for
+    bytes and reports). `proxy`: the status that something in front of storage answers instead, in its own words.
     """
 
     def __init__(self, *, jid: str = "cam001@studio.loc", token: str = "device-token") -> None:
@@ -67,6 +74,7 @@ class Server:
         self.reports: list[dict[str, Any]] = []
         self.accept_gaps = True
         self.storage_fault: int | str | None = None
+        self.proxy: int | None = None
         self.requests: Counter[str] = Counter()
         self.received: list[FromClient] = []
         self.listeners: list[Callable[[FromClient], None]] = []
@@ -210,6 +218,8 @@ class Server:
     async def _report(self, request: web.Request) -> web.Response:
         if not self._may(request):
             return web.json_response({"code": "token_invalid", "message": "No."}, status=401)
+        if self.storage_fault == "hotspot":
+            return hotspot()
         report = await request.json()
         self.reports.append(report)
         self._news.set()
@@ -221,6 +231,9 @@ class Server:
 
     async def _trouble(self, request: web.Request) -> web.Response | None:
         self.requests[request.method] += 1
+        self._news.set()
+        if self.proxy is not None:
+            return web.Response(status=self.proxy, text="<h1>Something in between</h1>", content_type="text/html")
         if not self._may(request):
             return web.json_response({"code": "token_invalid", "message": "No."}, status=401)
         if request.headers.get("Tus-Resumable") != "1.0.0":
@@ -268,12 +281,14 @@ class Server:
         trouble = await self._trouble(request)
         if trouble is not None:
             return trouble
+        if self.storage_fault == "hotspot":
+            return hotspot()
         if "Content-Length" not in request.headers:
             return web.Response(status=411)
         if request.content_type != "application/offset+octet-stream":
             return web.Response(status=415)
-        if request.match_info["id"] in self.forgotten:
-            return web.Response(status=404)
+        if request.match_info["id"] in self.forgotten or self.storage_fault == "forgetful":
+            return web.json_response({"code": "not_found", "message": "There is nothing here for you."}, status=404)
         name, upload = self._find(request)
         if name == self.poisoned:
             return web.Response(status=500)
@@ -298,7 +313,7 @@ class Server:
             return no(410, "chunk_gone")
         if upload.length is not None:
             return no(403, "chunk_closed")
-        if int(request.headers["Upload-Offset"]) != len(upload.content):
+        if int(request.headers["Upload-Offset"]) != len(upload.content) or self.storage_fault == "busy":
             return no(409, "offset_wrong")
         if len(content) > FRAGMENT_BYTES_MAX:
             return no(413, "too_large")

@@ -68,6 +68,18 @@ async def test_the_footage_of_one_camera_is_never_shipped_as_anothers(tmp_path: 
         assert footage.read_bytes() == b"of cam001"
 
 
+async def test_gaps_of_one_camera_are_never_told_as_anothers(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    async with Server() as server:
+        await asyncio.to_thread(enrol, state, server.url, "code-1234")
+        (state.gaps / "one.json").write_text("{}")  # all its footage was shipped, this was not told yet
+        for jid, there in (("cam002@studio.loc", []), ("cam001@studio.loc", ["one.json"])):
+            server.jid, server.codes = jid, {"code-1234"}
+            await asyncio.to_thread(enrol, state, server.url, "code-1234", again=True)
+            state.make()
+            assert [path.name for path in state.gaps.iterdir()] == there
+
+
 async def test_a_device_that_records_is_stopped_before_it_gets_another_name(tmp_path: Path) -> None:
     state = State(tmp_path)
     async with Server() as server:

@@ -306,6 +306,19 @@ def test_source_that_falls_silent_is_started_again(make_recorder: MakeRecorder) 
     assert abs(gap["to_ms"] - two[0][0]) < 300
 
 
+def test_a_fragment_that_is_none_is_a_gap_and_not_left_out_silently(make_recorder: MakeRecorder) -> None:
+    recorder = make_recorder(module="tests.agent.garbling_recorder")
+    recorder.start()
+    listener = recorder.connect()
+    listener.event("state", part="encoder", state="broken")
+    until(lambda: len(recorder.sidecars()) > 1 and recorder.fragments() > 3, "another run")
+    (gap,) = until(recorder.gaps, "the gap")
+    assert gap["cause"] == "encoder"
+    one, two = recorder.sidecars()[:2]
+    assert gap["from_ms"] == one["started_ms"] + (one["ended_mono_ns"] - one["started_mono_ns"]) // 1_000_000
+    assert gap["to_ms"] == two["started_ms"]
+
+
 def test_bad_settings_at_the_start_give_way_to_the_last_good_ones(make_recorder: MakeRecorder) -> None:
     recorder = make_recorder()
     recorder.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from ucam_agent import schedule
 from ucam_protocol import Day, Period, Settings
 
 from .conftest import MakeRecorder
-from .recording import until
+from .recording import numbers, until
 
 NIGHTS = Settings(timezone="Europe/Berlin", schedule=[Period(days=["mon", "fri"], from_="20:00", to="07:00")])
 EVERY_DAY: list[Day] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -144,3 +145,16 @@ def test_killed_while_off_it_is_still_off_and_knows_since_when(make_recorder: Ma
     assert causes == ["recorder", "recorder"]
     gaps = recorder.gaps()
     assert gaps[0]["to_ms"] == gaps[1]["from_ms"], "the gaps follow each other"
+
+
+def test_new_settings_that_also_switch_it_on_begin_one_run_only(make_recorder: MakeRecorder) -> None:
+    recorder = make_recorder(schedule=never())
+    recorder.start()
+    listener = recorder.connect()
+    listener.event("state", part="recorder", state="off")
+    listener.send_settings(fps=10)
+    until(lambda: recorder.fragments() > 8, "recording for some seconds")
+    assert recorder.end() == 0
+    seen = numbers(recorder.chunks())
+    assert all(two > one for one, two in pairwise(seen)), "pictures of two pipelines"
+    assert {gap["cause"] for gap in recorder.gaps()} <= {"off"}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
+import weakref
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from ucam_agent.frames import Stream
+from ucam_agent.gst_glib import glib
+from ucam_agent.gst_small import Small
 from ucam_protocol import Offer
 
 from .conftest import MakeRecorder
@@ -102,3 +107,15 @@ async def test_a_camera_whose_picture_is_small_already_sends_it(make_recorder: M
 def numbers_of(recorder: RecorderProcess) -> list[int]:
     """Frame numbers of everything recorded, from the pictures."""
     return [number for path in recorder.chunks() for _, number in stamps(path, 1280, 720)]
+
+
+async def test_a_small_stream_that_is_closed_leaves_nothing_behind() -> None:
+    caps = "video/x-h264,stream-format=byte-stream,alignment=au,width=1280,height=720,framerate=10/1"
+    small = Small(Stream(caps, 1280, 720, 10), lambda frame: None, lambda: None, lambda: None)
+    await glib().run(small._start)
+    gone = weakref.ref(small)
+    await small.close()
+    await small.close()
+    del small
+    gc.collect()
+    assert gone() is None, "its elements hold it"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -106,6 +109,18 @@ async def test_the_growing_end_of_an_open_chunk_is_left_alone_until_it_is_told_o
         first = spooling.fragments[0]
         upload = await server.until(lambda: server.uploads.get((spooling.boot, 1)))
         await server.until(lambda: len(upload.content) == first.offset + first.size)
+
+
+async def test_a_chunk_begins_on_storage_only_with_a_durable_fragment(spooling: Spooling) -> None:
+    spooling.add(1)
+    chunk = spooling.begin(2)
+    spooling.record(chunk, 0)  # written, and not told of: the recorder may still wait for its fsync
+    async with Server() as server, shipping(server, spooling) as shipper:
+        await server.until(has_all(server, spooling, 1))
+        assert (spooling.boot, 2) not in server.uploads
+        first = spooling.fragments[0]
+        shipper.fragment_recorded(spooling.boot, 2, first.offset, first.size)
+        await server.until(lambda: (spooling.boot, 2) in server.uploads)
 
 
 async def test_the_present_is_shipped_while_the_backlog_is_far_from_done(spooling: Spooling) -> None:
@@ -326,3 +341,95 @@ async def test_a_damaged_gap_does_not_spoil_the_report(spooling: Spooling) -> No
     async with Server() as server, shipping(server, spooling):
         report = await server.until(lambda: server.reports and server.reports[0])
         assert [gap["id"] for gap in report["gaps"]] == [id_]
+
+
+@pytest.mark.parametrize(("fault", "method", "tries"), [("busy", "PATCH", 3), ("forgetful", "POST", 4)])
+async def test_what_storage_cannot_take_just_now_is_tried_with_patience(
+    spooling: Spooling, fault: str, method: str, tries: int
+) -> None:
+    spooling.add(1)
+    async with Server() as server:
+        server.storage_fault = fault
+        async with shipping(server, spooling) as shipper:
+            began_s = time.monotonic()
+            await server.until(lambda: server.requests[method] >= tries)
+            assert time.monotonic() - began_s > 0.9, "without a pause"
+            await server.until(lambda: shipper.reach.away)
+            server.storage_fault = None
+            await server.until(has_all(server, spooling, 1))
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 410, 413, 415, 422, 460])
+async def test_only_storage_itself_can_refuse_or_forget_footage(spooling: Spooling, status: int) -> None:
+    (chunk,) = spooling.add(1)
+    async with Server() as server:
+        server.proxy = status
+        async with shipping(server, spooling) as shipper:
+            await server.until(lambda: server.requests.total() >= 2)
+            assert str(status) in shipper.reach.words
+            assert chunk.confirmed_bytes() == 0
+            server.proxy = None
+            await server.until(has_all(server, spooling, 1))
+        assert [gap for report in server.reports for gap in report["gaps"]] == []
+
+
+async def test_a_page_that_says_200_to_everything_has_stored_nothing(spooling: Spooling) -> None:
+    (chunk,) = spooling.add(1)
+    async with Server() as server:
+        server.storage_fault = "hotspot"
+        async with shipping(server, spooling) as shipper:
+            await server.until(lambda: server.requests["PATCH"] >= 3)
+            assert shipper.reach.away
+            assert chunk.confirmed_bytes() == 0
+            server.storage_fault = None
+            await server.until(has_all(server, spooling, 1))
+
+
+async def test_a_loss_that_cannot_be_written_down_is_told_later(spooling: Spooling) -> None:
+    spooling.add(1)
+    gaps = spooling.spool / "gaps"
+    gaps.rmdir()
+    gaps.write_text("a file where the folder was")
+    async with Server() as server, shipping(server, spooling) as shipper:
+        server.storage_fault = "corrupt"
+        await server.until(lambda: server.requests["PATCH"] >= 5)
+        assert not any(one.refused for one in shipper.backlog)
+        gaps.unlink()
+        found = await server.until(lambda: [gap for report in server.reports for gap in report["gaps"]], 30)
+        assert found[0]["cause"] == "corrupt"
+
+
+async def test_a_recording_that_cannot_be_read_becomes_a_gap_and_does_not_hold_up_the_rest(spooling: Spooling) -> None:
+    chunks = spooling.add(1, 2, 3)
+    chunks[0].media.unlink()
+    chunks[0].media.mkdir()  # as good as a bad sector: open() fails
+    async with Server() as server, shipping(server, spooling):
+        await server.until(has_all(server, spooling, 2, 3))
+        (gap,) = await server.until(lambda: [gap for report in server.reports for gap in report["gaps"]], 20)
+        assert (gap["cause"], gap["to_ms"] - gap["from_ms"]) == ("corrupt", 6000)
+
+
+async def test_that_storage_has_it_is_written_down_once_the_disk_takes_it(spooling: Spooling) -> None:
+    (chunk,) = spooling.add(1)
+    in_the_way = chunk.confirmed.with_name(f".{chunk.confirmed.name}.{os.getpid()}")
+    in_the_way.mkdir()
+    async with Server() as server, shipping(server, spooling):
+        await server.until(has_all(server, spooling, 1))
+        await server.until(lambda: server.reports and server.reports[-1]["closed"], 20)
+        in_the_way.rmdir()
+        await server.until(lambda: chunk.confirmed_bytes() == spooling.chunk_bytes, shipper_module.SCAN_EVERY_S + 5)
+
+
+async def test_facts_of_one_chunk_that_cannot_be_read_hold_up_no_other(spooling: Spooling) -> None:
+    chunks = spooling.add(1, 2)
+    chunks[0].sidecar.unlink()
+    chunks[0].sidecar.mkdir()
+    async with Server() as server, shipping(server, spooling):
+        await server.until(has_all(server, spooling, 2))
+
+
+async def test_a_folder_that_the_recorder_deletes_at_this_moment_ends_nothing(spooling: Spooling) -> None:
+    (spooling.spool / uuid.uuid4().hex).symlink_to("gone")  # it was there when the spool was listed
+    spooling.add(1)
+    async with Server() as server, shipping(server, spooling):
+        await server.until(has_all(server, spooling, 1))

@@ -147,3 +147,12 @@ async def test_coming_into_the_room_asks_storage_again_at_once(
             shipper.room(True)
             await server.until(lambda: any(upload.length for upload in server.uploads.values()), 5)
         assert not shipper.reach.away
+
+
+async def test_a_slow_uplink_is_never_silent_for_long() -> None:
+    begun_s = time.monotonic()
+    pieces = paced(bytes(4096), 800.0)  # what 64 kbit/s leave for the past
+    first, second = await anext(pieces), await anext(pieces)
+    assert time.monotonic() - begun_s < 3
+    assert len(first) == len(second) <= 1024
+    await pieces.aclose()  # type: ignore[attr-defined]

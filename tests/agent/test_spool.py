@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -164,6 +165,45 @@ def test_half_deleted_chunk_is_deleted(feed: MakeFeed) -> None:
     assert feed().files() == ["00000002.json", "00000002.mp4"]
 
 
+@pytest.mark.parametrize("left", [None, b""])
+def test_footage_that_vanished_before_it_was_shipped_is_a_gap(feed: MakeFeed, left: bytes | None) -> None:
+    before = feed()
+    before.write(15)
+    before.spool.close(0)
+    facts = before.sidecar(2)
+    before.media(2).unlink()
+    if left is not None:
+        before.folder.joinpath(facts["boot"], "00000002.mp4").write_bytes(left)
+    (gap,) = feed().gaps()
+    assert (gap["cause"], gap["from_ms"], gap["to_ms"] - gap["from_ms"]) == ("corrupt", facts["started_ms"], 10_000)
+    assert len(feed().gaps()) == 1, "told once"
+
+
+def test_deletion_of_shipped_footage_that_a_crash_cut_short_is_no_gap(feed: MakeFeed) -> None:
+    before = feed()
+    before.write(10)
+    before.spool.close(0)
+    before.confirm(1)
+    before.media(1).unlink()
+    assert feed().gaps() == []
+
+
+def test_number_of_a_chunk_whose_first_fragment_was_never_durable_is_given_again(feed: MakeFeed) -> None:
+    spool = feed()
+    spool.write(5)
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fdatasync", refuse)
+        spool.write()
+    spool.write()
+    spool.spool.close(0)
+    assert [name for name in spool.files() if name.endswith("mp4")] == ["00000001.mp4", "00000002.mp4"]
+    assert spool.sidecar(2)["frames"] == 20
+
+
 def test_footage_whose_sidecar_is_lost_is_kept_aside(feed: MakeFeed) -> None:
     before = feed()
     before.write(2)
@@ -231,6 +271,38 @@ def test_new_boot_has_a_new_id_and_a_gap_by_power(feed: MakeFeed) -> None:
     boots = {event["boot"] for event in before.told("fragment") + after.told("fragment")}
     assert len(boots) == 2
     assert after.told("fragment")[0]["seq"] == 1
+    assert [gap["cause"] for gap in after.gaps()] == ["power"]
+
+
+@pytest.mark.parametrize("boot", ["kernel-2", "kernel-3"])
+def test_a_boot_in_which_nothing_was_recorded_leaves_no_second_unexplained(feed: MakeFeed, boot: str) -> None:
+    before = feed()
+    before.write(2)
+    feed(boot="kernel-2")  # its camera gave no picture, and then its recorder or the machine ended
+    after = feed(boot=boot)
+    after.begin(start_ns=START_NS + 60_000_000_000)
+    after.write()
+    (gap,) = after.gaps()
+    assert gap["cause"] == "power"
+    assert abs(gap["to_ms"] - gap["from_ms"] - 56_000) < 1000
+
+
+def test_a_boot_whose_camera_gave_no_picture_says_so_after_a_restart(feed: MakeFeed) -> None:
+    feed().write(2)
+    feed(boot="kernel-2").spool.note(Hole("camera", "There was no picture for 5 s."))
+    after = feed(boot="kernel-2")
+    after.begin(start_ns=START_NS + 60_000_000_000)
+    after.write()
+    assert [gap["cause"] for gap in after.gaps()] == ["camera"]
+
+
+def test_a_damaged_boot_file_leaves_no_second_unexplained(feed: MakeFeed) -> None:
+    before = feed()
+    before.write(2)
+    (before.folder / "boot.json").write_text("{")
+    after = feed()
+    after.begin(start_ns=START_NS + 60_000_000_000)
+    after.write()
     assert [gap["cause"] for gap in after.gaps()] == ["power"]
 
 

@@ -165,6 +165,8 @@ def test_a_link_to_a_range_opens_it_selected(stack: Stack, alice: Page) -> None:
     alice.goto(alice.evaluate(COPIED))
     expect(alice.locator("#range-span")).to_have_text(words, timeout=30_000)
     expect(alice.locator("#range-words")).to_contain_text("all stored", timeout=20_000)
+
+
 def test_a_camera_that_does_not_record_says_so_and_claims_no_recording(
     stack: Stack, alice: Page, tmp_path: Path
 ) -> None:

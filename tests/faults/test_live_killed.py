@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import os
 import resource
+import select
 import signal
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from tests.agent.recording import numbers
 from tests.e2e.stack import until
 from tests.faults.campaign import Campaign, forms
 from tests.faults.person import seconds_to_picture
-from tests.faults.product import Product, is_alive
+from tests.faults.product import Product
 from tests.faults.spooling import chunks_of
 from tests.faults.test_agent_killed import kill, until_moment
 
@@ -43,7 +45,7 @@ def disturb(pid: int, way: str) -> None:
 
 
 def watch(product: Product) -> threading.Thread:
-    """Somebody wants to see the camera, which takes memory; they come again until there is a picture."""
+    """Somebody wants to see the camera, which takes memory; they come again until there is a picture, or give up."""
 
     def run() -> None:
         with contextlib.suppress(TimeoutError):
@@ -54,17 +56,47 @@ def watch(product: Product) -> threading.Thread:
     return viewer
 
 
-def lives_on(pid: int, viewer: threading.Thread | None) -> bool:
-    """Whether it did not need the memory that it was refused: somebody came to see the camera, and it is still there.
+@dataclass
+class Disturbed:
+    """A live process that something happens to. Where memory is refused, somebody comes to see the camera."""
 
-    It then gets as much as it wants again.
-    """
-    if viewer is None:
-        return False
-    viewer.join()
-    with contextlib.suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    return is_alive(pid)
+    product: Product
+    pid: int
+    way: str
+
+    def __enter__(self) -> Disturbed:
+        self._process = os.pidfd_open(self.pid)
+        self._deadline = time.monotonic() + ENDED_S_MAX[self.way]
+        disturb(self.pid, self.way)
+        self._viewer = watch(self.product) if self.way == "no memory" else None
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        os.close(self._process)
+        if self._viewer:
+            self._viewer.join()
+
+    def ended_s(self) -> float | None:
+        """When it ended, by time.monotonic(), whatever the viewer still waits for.
+
+        None for one that did not need the memory that it was refused: the viewer has seen the camera or given up, and
+        it is still there. It then gets as much as it wants again.
+        """
+        while not select.select([self._process], [], [], 0.02)[0]:
+            if self._viewer and not self._viewer.is_alive():
+                with contextlib.suppress(ProcessLookupError):
+                    resource.prlimit(self.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                return None
+            assert time.monotonic() < self._deadline, f"{self.way}: it has not ended"
+        return time.monotonic()
+
+
+def back_s(product: Product, since_s: float, before: str) -> float:
+    """How long after its end it was back in the room, where it had been as `before`."""
+    until(lambda: seat(product) not in ("", before), "back in the room", 30)
+    took_s = time.monotonic() - since_s
+    assert took_s <= BACK_S_MAX, f"back only after {took_s:.1f} s"
+    return took_s
 
 
 def seat(product: Product) -> str:
@@ -105,19 +137,17 @@ def test_live_killed(campaign: Campaign, product: Product, rounds: int) -> None:
         until_moment(chance)
         live = until(lambda: product.agent.pids.get("live", 0), "it runs", 10)
         before = until(lambda: seat(product), "it is in the room", 30)
-        disturb(live, way)
         began_s = time.monotonic()
-        if lives_on(live, watch(product) if way == "no memory" else None):
-            counts["lived on without memory"] += 1
-            continue
-        until(lambda pid=live: not is_alive(pid), f"{way}: it has ended", ENDED_S_MAX[way])  # type: ignore[misc]
-        ended_s = time.monotonic()
-        until(lambda old=before: seat(product) not in ("", old), "back in the room", 30)  # type: ignore[misc]
-        back.append(time.monotonic() - ended_s)
-        ended[way] = max(ended[way], round(ended_s - began_s, 1))
+        with Disturbed(product, live, way) as disturbed:
+            end_s = disturbed.ended_s()
+            if end_s is None:
+                counts["lived on without memory"] += 1
+                print(f"round {number}: lived on without memory")
+                continue
+            back.append(back_s(product, end_s, before))
+        ended[way] = max(ended[way], round(end_s - began_s, 1))
         counts[way] += 1
-        print(f"round {number}: {way}, ended after {ended_s - began_s:.1f} s, back {back[-1]:.1f} s later")
-        assert back[-1] <= BACK_S_MAX
+        print(f"round {number}: {way}, ended after {end_s - began_s:.1f} s, back {back[-1]:.1f} s later")
         assert product.agent.pids["recorder"] == recorder
         campaign.figures |= {"ways": dict(counts), "ended_s_max": ended, "back_s_max": round(max(back), 1)}
     until_closed(product, time.monotonic_ns())
@@ -132,3 +162,22 @@ def test_a_recorder_that_was_killed_with_it_is_noticed(product: Product) -> None
     until_closed(product, time.monotonic_ns())
     with pytest.raises(AssertionError, match="began anew"):
         judge(product.spool, begun_ns)
+
+
+def test_a_live_process_that_comes_back_late_is_noticed(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    product.until_recorded(1)
+    live = until(lambda: product.agent.pids.get("live", 0), "it runs", 10)
+    before = until(lambda: seat(product), "it is in the room", 30)
+    monkeypatch.setattr(f"{__name__}.disturb", lambda pid, _: os.kill(pid, signal.SIGKILL))  # it always ends
+    supervisor = product.agent.pids["supervisor"]
+    late = threading.Timer(BACK_S_MAX + 1, os.kill, (supervisor, signal.SIGCONT))
+    os.kill(supervisor, signal.SIGSTOP)
+    late.start()
+    try:
+        with Disturbed(product, live, "no memory") as disturbed:
+            end_s = disturbed.ended_s()
+            assert end_s is not None
+            with pytest.raises(AssertionError, match="back only after"):
+                back_s(product, end_s, before)
+    finally:
+        late.join()

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.test_spool import Feed
 from tests.faults.campaign import Campaign, forms
 from tests.faults.disk import Disk, PowerCut
-from tests.faults.spooling import Life, judge
+from tests.faults.spooling import Life, chunks_of, judge
 
 ACTIONS = 14
 AWAY_NS = 90 * 10**9
@@ -54,6 +55,23 @@ def test_power_cut_camera(campaign: Campaign, tmp_path: Path, muxed: bytes, cuts
         total += cut_once(tmp_path / str(number), muxed, seed)
         campaign.figures |= total
     assert total["fragments_told"] > cuts
+
+
+def test_what_a_killed_recorder_left_is_durable_before_it_counts(tmp_path: Path, muxed: bytes) -> None:
+    with Disk(tmp_path / "spool", random.Random(1)) as disk:
+        killed = Feed(tmp_path / "spool", muxed)
+        killed.write(2)
+        third = bytearray(killed.content)
+        place = slice(killed._tfdt, killed._tfdt + killed._tfdt_bytes)
+        third[place] = (2 * killed.ticks).to_bytes(killed._tfdt_bytes, "big")
+        with open(killed.media(1), "ab") as file:
+            file.write(third)  # and then the kill, before its fsync
+        Feed(tmp_path / "spool", muxed)
+        left = disk.survivors(tmp_path / "left", strict=True)
+    disk.close()
+    ((chunk, sidecar),) = chunks_of(left)
+    assert sidecar.frames == 60
+    assert chunk.bytes_on_disk() == sidecar.bytes
 
 
 @pytest.mark.parametrize("asleep", ["files", "folders"])

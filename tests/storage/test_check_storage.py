@@ -1,5 +1,6 @@
 """check_storage finds what does not agree, and rebuilds rows from the files alone."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from storage.check_moved import missing
 from storage.models import Chunk, Gap, Total
 from storage.range import text_of
 from tests.conftest import Cast
@@ -81,8 +83,16 @@ def test_a_missing_file_becomes_a_gap(cast: Cast, two: None, media: Path, capsys
     assert "file_missing" in found(capsys)
     mend(capsys)
     gap = Gap.objects.get()
-    assert (gap.cause, gap.from_ms, gap.to_ms) == ("disk", TEN_O_CLOCK_MS, TEN_O_CLOCK_MS + 5000)
+    assert (gap.cause, gap.from_ms, gap.to_ms) == ("storage", TEN_O_CLOCK_MS, TEN_O_CLOCK_MS + 5000)
     assert list(Chunk.objects.values_list("seq", flat=True)) == [2]
+
+
+def test_what_retention_deletes_at_this_moment_is_not_lost(two: None, media: Path) -> None:
+    chunk = Chunk.objects.get(seq=1)
+    Chunk.objects.filter(seq=1).update(state=Chunk.State.DELETING, closed_at=None)  # since it was read
+    (media / chunk.path).unlink()
+    assert list(missing(None, chunk, True)) == []
+    assert (Chunk.objects.count(), Gap.objects.count()) == (2, 0)
 
 
 def test_a_file_that_is_too_short_or_too_long_is_mended(
@@ -99,6 +109,68 @@ def test_a_file_that_is_too_short_or_too_long_is_mended(
     mend(capsys)
     chunk = Chunk.objects.get(seq=1)
     assert (chunk.bytes, chunk.ended_ms) == (len(footage.chunk(0, 3)), TEN_O_CLOCK_MS + 3000)
+
+
+def test_what_a_file_has_lost_is_a_gap(device: Device, footage: Footage, two: None, media: Path, capsys: Any) -> None:
+    os.truncate(media / Chunk.objects.get(seq=1).path, len(footage.chunk(0, 3)) + 10)
+    mend(capsys)
+    gap = Gap.objects.get()
+    assert (gap.cause, gap.from_ms, gap.to_ms) == ("storage", TEN_O_CLOCK_MS + 3000, TEN_O_CLOCK_MS + 5000)
+
+
+@pytest.mark.parametrize("whole", [0, 2])
+def test_footage_that_cannot_be_read_any_more_is_kept_aside_and_a_gap(
+    footage: Footage, two: None, media: Path, capsys: Any, whole: int
+) -> None:
+    path = media / Chunk.objects.get(seq=1).path
+    good = len(footage.chunk(0, whole)) if whole else 0
+    content = bytearray(path.read_bytes())
+    content[good : good + 16] = b"\xff" * 16
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match="1 problems"):
+        call_command("check_storage", "--repair")
+    assert path.with_name(path.name + ".damaged").read_bytes() == content[good:]
+    chunk, gap = Chunk.objects.get(seq=1), Gap.objects.get()
+    assert (path.stat().st_size, chunk.bytes) == (good, good)
+    assert (gap.cause, gap.from_ms) == ("storage", TEN_O_CLOCK_MS + 1000 * whole)
+    age(media)
+    with pytest.raises(CommandError, match="1 problems, 0 mended"):
+        call_command("check_storage", "--repair")
+    assert "file_damaged" in capsys.readouterr().out
+
+
+def test_a_file_without_a_row_that_cannot_be_read_is_left_alone(two: None, media: Path, capsys: Any) -> None:
+    path = media / Chunk.objects.get(seq=1).path
+    content = b"\xff" * 16 + path.read_bytes()[16:]
+    path.write_bytes(content)
+    Chunk.objects.filter(seq=1).delete()
+    age(media)
+    with pytest.raises(CommandError):
+        call_command("check_storage", "--repair")
+    assert "file_damaged" in capsys.readouterr().out
+    assert path.read_bytes() == content
+
+
+def test_a_bad_sector_is_told_and_costs_nothing(
+    two: None, media: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, really = media / Chunk.objects.get(seq=1).path, os.pread
+    content = path.read_bytes()
+
+    def pread(descriptor: int, *words: int) -> bytes:
+        if os.path.sameopenfile(descriptor, bad.fileno()):
+            raise OSError(errno.EIO, "Input/output error")
+        return really(descriptor, *words)
+
+    with path.open("rb") as bad:
+        monkeypatch.setattr(os, "pread", pread)
+        with pytest.raises(CommandError):
+            call_command("check_storage", "--repair")
+        monkeypatch.undo()
+    out = capsys.readouterr().out
+    assert out.count("file_unreadable") == 1
+    assert path.read_bytes() == content
+    assert Chunk.objects.get(seq=1).bytes == len(content)
 
 
 def test_a_wrong_index_and_wrong_totals_are_mended(cast: Cast, two: None, footage: Footage, capsys: Any) -> None:

@@ -286,7 +286,7 @@ def test_what_is_no_request_gets_no_answer_and_the_next_one_does(
     listening: tuple[Front, socket.socket], footage: Footage
 ) -> None:
     front, listener = listening
-    for nothing in (b"", b"GET / HTTP/1.0\r\n\r\n:", b"99999999:", b"5:ab"):
+    for nothing in (b"", b"GET / HTTP/1.0\r\n\r\n:", b"99999999:", b"5:ab", *[b"9" * 5000 + b":"] * 4):
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(20)
             client.connect(listener.getsockname())

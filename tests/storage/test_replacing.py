@@ -96,3 +96,13 @@ def test_what_is_being_exported_moves_when_the_export_is_done(
     Export.objects.filter(pk=export.pk).update(state=Export.State.DONE)
     told(device)
     assert Chunk.objects.get().started_ms == TEN_O_CLOCK_MS - 40_000
+
+
+def test_one_chunk_whose_file_is_gone_does_not_keep_the_others_where_they_are(
+    device: Device, footage: Footage, media: Path
+) -> None:
+    for seq in (1, 2):
+        device.ship(footage.chunk(0, 2), seq, started_mono_ns=seq * 20 * 10**9, **STALE)
+    (media / Chunk.objects.get(seq=1).path).unlink()
+    told(device)
+    assert Chunk.objects.get(seq=2).started_ms == TEN_O_CLOCK_MS - 20_000

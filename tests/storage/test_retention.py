@@ -100,6 +100,28 @@ def test_an_abandoned_chunk_is_closed_and_goes_on_when_its_camera_comes_back(
     assert Chunk.objects.get().frames == 30
 
 
+def test_what_a_camera_adds_while_its_abandoned_chunk_is_being_closed_stays(
+    device: Device, footage: Footage, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = footage.chunk(0, 3)
+    url = device.ship(content[:-100], close=False)
+    Chunk.objects.update(appended_at=timezone.now() - timedelta(days=2))
+    codes: list[int] = []
+
+    def add(*words: Any, **more: Any) -> None:
+        """In the midst of it, its row is closed and its file is not: then the camera comes."""
+        if not codes:
+            codes.append(0)
+            offset = Chunk.objects.get().bytes
+            codes.append(device.patch(url, offset, content[offset:], len(content)).status_code)
+
+    monkeypatch.setattr(Total.objects, "add", add)
+    retention.enforce(timezone.now())
+    assert codes[1] in (204, 409)
+    chunk = Chunk.objects.get()
+    assert (media / chunk.path).stat().st_size == chunk.bytes
+
+
 def test_shipping_a_deleted_chunk_is_told_to_stop(cast: Cast, device: Device, shipped: list[str]) -> None:
     keep(cast, retention_days=1)
     retention.enforce(timezone.now())

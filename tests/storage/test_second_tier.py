@@ -191,6 +191,50 @@ def test_a_clock_that_becomes_known_places_moved_chunks_too(
     sound()
 
 
+def test_a_moved_file_that_is_gone_does_not_keep_a_camera_from_telling_its_gaps(
+    tier: None, device: Device, footage: Footage
+) -> None:
+    now = ms_of(timezone.now())
+    device.ship(footage.chunk(0, 5), 1, clock="unsynchronised", started_ms=0, started_mono_ns=10**9)
+    Chunk.objects.update(started_ms=now - 4 * DAY_MS, ended_ms=now - 4 * DAY_MS + 5000)
+    assert move_due(timezone.now(), 60) == 1
+    reached_tier().delete(Chunk.objects.get().path)
+    clock = {"boot": Chunk.objects.get().boot, "mono_ns": 10**9, "utc_ms": now - 5 * DAY_MS}
+    gap = {"id": "one", "cause": "power", "from_ms": now - 1000, "to_ms": now}
+    told = {"gaps": [gap], "clock": {"synchronised": True, **clock}}
+    answer = device.api.post("/api/device/report/", told, format="json")
+    assert (answer.status_code, answer.json()) == (200, {"accepted": ["one"]})
+
+
+def test_of_two_files_the_right_one_stays(tier: None, three: list[Chunk], media: Path, capsys: Any) -> None:
+    content = (media / three[0].path).read_bytes()
+    move_due(timezone.now(), 60)
+    (media / three[0].path).parent.mkdir(parents=True, exist_ok=True)
+    (media / three[0].path).write_bytes(content)  # of an older copy of the disk
+    reached_tier().save(three[0].path, ContentFile(content[:-1] + bytes([content[-1] ^ 1])))
+    with pytest.raises(CommandError):
+        call_command("check_storage", "--repair")
+    assert "file_twice: " in capsys.readouterr().out
+    assert (media / three[0].path).read_bytes() == content
+    reached_tier().save(three[0].path, ContentFile(content))
+    call_command("check_storage", "--repair")
+    assert not (media / three[0].path).exists()
+    sound()
+
+
+def test_a_copy_that_holds_more_than_the_first_disk_is_kept(
+    tier: None, three: list[Chunk], media: Path, capsys: Any
+) -> None:
+    reached_tier().prove()
+    content = (media / three[2].path).read_bytes()
+    reached_tier().save(three[2].path, ContentFile(content))
+    os.truncate(media / three[2].path, len(content) - 10)
+    with pytest.raises(CommandError):
+        call_command("check_storage", "--repair")
+    assert "file_twice: " in capsys.readouterr().out
+    assert reached_tier().size(three[2].path) == len(content)
+
+
 def test_a_camera_goes_on_with_a_chunk_that_was_given_up_and_moved(
     tier: None, cast: Cast, device: Device, footage: Footage
 ) -> None:

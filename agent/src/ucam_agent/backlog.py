@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -61,6 +62,8 @@ class Shipment:
     placed: bool = False
     shift_ms: int = 0
     before_last: int = 0
+    forgotten: bool = False  # storage did not know it any more, and has taken nothing since
+    noted: int = 0  # what is written down as confirmed
     _init: Init | None = field(default=None, repr=False)
     _boundary: int = 0  # where a fragment begins, not behind `offset` as far as is known
 
@@ -147,6 +150,7 @@ class Shipment:
         """
         count = self.sidecar.bytes if self.done else self.before_last
         replace_file(self.chunk.confirmed, str(count), durable=False)
+        self.noted = count
 
     def span(self, now_ms: int) -> tuple[int, int]:
         """What storage lacks of it, from and to in ms of UTC."""
@@ -188,23 +192,36 @@ class Backlog:
         sidecar = shipment.chunk.read_sidecar()
         if sidecar is not None:
             shipment.sidecar = sidecar
-        if shipment.done and shipment.sidecar.closed:
-            shipment.confirm()
+        self._note(shipment)
+
+    def _note(self, shipment: Shipment) -> None:
+        """That storage has all of it, if that could not be written down before: the recorder lets such chunks go first,
+        and takes others that must go for lost.
+        """
+        if shipment.done and shipment.sidecar.closed and shipment.noted < shipment.sidecar.bytes:
+            with suppress(OSError):  # at the next look again
+                shipment.confirm()
 
     def scan(self) -> None:
-        """Bring it in line with the disk. Blocks; the number of closed chunks costs only names, not reads."""
+        """Bring it in line with the disk. Blocks; the number of closed chunks costs only names, not reads.
+
+        Raises OSError when something could not be read; all else is known then.
+        """
         self._boot = self._current_boot()
         seen: set[Name] = set()
+        unreadable: OSError | None = None
         for folder in self._folders():
-            for path in folder.iterdir():
-                match = _SIDECAR.match(path.name)
-                if match:
-                    name = folder.name, int(match[1])
-                    seen.add(name)
-                    self._refresh(name, Chunk(folder, name[1]))
+            for seq in _numbers(folder):
+                seen.add((folder.name, seq))
+                try:
+                    self._refresh((folder.name, seq), Chunk(folder, seq))
+                except OSError as error:
+                    unreadable = error
         for name in set(self._shipments) - seen:
             self._shipments.pop(name, None)
         self._newest = self._find_newest()
+        if unreadable is not None:
+            raise unreadable
 
     def newest(self) -> Shipment | None:
         """The chunk that is being recorded, or was last."""
@@ -253,13 +270,15 @@ class Backlog:
             self._take(chunk)
         elif not known.sidecar.closed:
             self.closed(known)
+        else:
+            self._note(known)
 
     def _take(self, chunk: Chunk) -> Shipment | None:
         sidecar = chunk.read_sidecar()
         if sidecar is None or (sidecar.boot, sidecar.seq) != (chunk.folder.name, chunk.seq):
             return None
         confirmed = chunk.confirmed_bytes()
-        shipment = Shipment(chunk, sidecar, offset=confirmed, before_last=confirmed)
+        shipment = Shipment(chunk, sidecar, offset=confirmed, before_last=confirmed, noted=confirmed)
         shipment.done = sidecar.closed and confirmed >= sidecar.bytes > 0
         self._shipments[shipment.name] = shipment
         self._boot = self._boot or sidecar.boot
@@ -281,3 +300,10 @@ class Backlog:
             return str(json.loads((self._spool / "boot.json").read_text())["boot"])
         except (OSError, ValueError, KeyError, TypeError):
             return self._boot
+
+
+def _numbers(folder: Path) -> list[int]:
+    """Of its chunks; none when the recorder has just deleted the last of them, and the folder of that boot."""
+    with suppress(FileNotFoundError):
+        return [int(match[1]) for path in folder.iterdir() if (match := _SIDECAR.match(path.name))]
+    return []

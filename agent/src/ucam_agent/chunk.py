@@ -83,15 +83,24 @@ class Chunk:
             return 0
 
     def delete(self) -> None:
-        """The sidecar goes last: as long as it is there, the next start knows what to finish."""
-        for path in (self.media, self.confirmed, self.dropped, self.sidecar):
+        """The sidecar after the footage: as long as it is there, the next start knows what to finish. What storage has
+        confirmed goes last: without it the next start would take what is missing for lost.
+        """
+        for path in (self.media, self.dropped, self.sidecar, self.confirmed):
             path.unlink(missing_ok=True)
         sync_directory(self.folder)
 
-    def is_empty(self) -> bool:
-        """Begun, but without any fragment."""
+    def is_empty(self, size: int | None = None) -> bool:
+        """Begun, but without any fragment (in its first `size` bytes, where more is not known to be durable)."""
         sidecar = self.read_sidecar()
-        return sidecar is not None and not sidecar.closed and not self._whole_fragments()
+        return sidecar is not None and not sidecar.closed and not self._whole_fragments(size)
+
+    def vanished(self) -> Sidecar | None:
+        """The facts of a closed chunk whose footage is gone, though storage has not confirmed all of it."""
+        sidecar = self.read_sidecar()
+        if sidecar is None or not sidecar.closed or self.bytes_on_disk() or self.confirmed_bytes() >= sidecar.bytes:
+            return None
+        return sidecar
 
     def unplaced_ms(self) -> int:
         """How long the pictures are of which nobody knows any more when they were taken: the sidecar is gone."""
@@ -109,7 +118,7 @@ class Chunk:
         better than from `note_dropped`.
         """
         sidecar = self.read_sidecar()
-        if sidecar and sidecar.closed and self.media.exists():
+        if sidecar and sidecar.closed and self.bytes_on_disk():
             return sidecar
         fragments = self._whole_fragments(size)
         if sidecar is None and fragments:
@@ -153,7 +162,7 @@ class Chunk:
         with open(self.media, "r+b") as file:
             if file.seek(0, os.SEEK_END) != size:
                 file.truncate(size)
-                os.fsync(file.fileno())
+            os.fsync(file.fileno())  # also when nothing is cut: who wrote it may have died before its own
 
 
 class OpenChunk:

@@ -24,6 +24,8 @@ from .status import is_running
 log = logging.getLogger(__name__)
 
 ATTEMPT = "enrolling"
+# Of a spool, what belongs to one camera only: footage, gaps not told yet, until when it was off by choice.
+KEPT = ("*/*.mp4", "*/*.damaged", "gaps/*.json", "boot.json")
 WITHIN_S = 30.0
 ANSWER_BYTES_MAX = 64 * 1024
 _CODE = re.compile(r"^[\x21-\x7e]{4,200}$")
@@ -74,13 +76,13 @@ def _keep_apart(state: State, jid: str) -> None:
         return
     aside = state.directory / "set-aside"
     aside.mkdir(mode=0o700, exist_ok=True)
-    if any(state.spool.glob("*/*.mp4")):
+    if any(file for pattern in KEPT for file in state.spool.glob(pattern)):
         name = before or "unknown"
         kept = next(place for n in count() if not (place := aside / (f"{name}.{n}" if n else name)).exists())
         os.replace(state.spool, kept)
         log.warning("The recordings of %s that are still on this device were set aside: %s.", name, kept)
     if (aside / jid).exists():
-        shutil.rmtree(state.spool, ignore_errors=True)  # without a recording
+        shutil.rmtree(state.spool, ignore_errors=True)  # nothing is in it
         os.replace(aside / jid, state.spool)
         log.warning("Recordings of %s that had been set aside are shipped now.", jid)
     sync_directory(aside)

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ucam_sentences import say
+
 from .gst_glib import GLib, Gst, GstSdp, GstWebRTC, glib, make
 from .ice import IceUrls
 
@@ -152,7 +154,7 @@ class Branch:
             return
         result, message = GstSdp.SDPMessage.new_from_text(sdp)
         if result != GstSdp.SDPResult.OK:
-            self._fanout.tell(self._viewer.ended, "The answer could not be read.")
+            self._fanout.tell(self._viewer.ended, say("The answer could not be read."))
             return
         description = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, message)
         self._webrtc.emit("set-remote-description", description, Gst.Promise.new())
@@ -169,7 +171,7 @@ class Branch:
             return
         offer = reply.get_value("offer")
         if offer is None:
-            self._fanout.tell(self._viewer.ended, "The camera could not make an offer.")
+            self._fanout.tell(self._viewer.ended, say("The camera could not make an offer; call again."))
             return
         # Local first: an answer that came back sooner would find no offer. A candidate may then overtake the offer;
         # viewers keep those until the offer is there.
@@ -184,7 +186,7 @@ class Branch:
         if state == GstWebRTC.WebRTCPeerConnectionState.CONNECTED:
             GLib.idle_add(self._attach)
         elif state in (GstWebRTC.WebRTCPeerConnectionState.FAILED, GstWebRTC.WebRTCPeerConnectionState.CLOSED):
-            self._fanout.tell(self._viewer.ended, "The connection to the viewer was lost.")
+            self._fanout.tell(self._viewer.ended, say("The connection between the camera and you was lost."))
 
     def _on_overrun(self, _queue: Gst.Element) -> None:
         """Frames were dropped: what follows cannot be decoded before the next keyframe."""
@@ -234,7 +236,10 @@ class Branch:
         if time.monotonic() - self._heard_at < SILENCE_MAX_S:
             return GLib.SOURCE_CONTINUE
         self._watch = 0
-        self._fanout.tell(self._viewer.ended, f"Nothing was heard from the viewer for {SILENCE_MAX_S:.0f} s.")
+        self._fanout.tell(
+            self._viewer.ended,
+            say("The camera has heard nothing from you for {seconds} s.", seconds=f"{SILENCE_MAX_S:.0f}"),
+        )
         return GLib.SOURCE_REMOVE
 
     # ------------------------------------------------------------ the end, never from a callback of webrtcbin

@@ -61,6 +61,7 @@ class Small:
         self._count = 0
         self._base_ns = 0
         self._closed = False
+        self._told = 0
         self._decoder, self._encoder = _have(DECODERS), _have(ENCODERS)
         self._pipeline = Gst.Pipeline.new("small")
 
@@ -129,7 +130,7 @@ class Small:
         for one, other in pairwise(line):
             one.link(other)
         self._size = width, height, rate
-        self._sink.connect("new-sample", self._on_sample)
+        self._told = self._sink.connect("new-sample", self._on_sample)
         self._pipeline.get_bus().set_sync_handler(_on_message, None)
         clock = Gst.SystemClock.obtain()
         self._pipeline.use_clock(clock)
@@ -142,6 +143,10 @@ class Small:
     def _end(self) -> None:
         self._pipeline.set_state(Gst.State.NULL)
         self._pipeline.get_bus().set_sync_handler(None, None)
+        if self._told:
+            # The sink holds its callback, and that holds us: Python's collector cannot see that ring.
+            self._sink.disconnect(self._told)
+            self._told = 0
 
     # ------------------------------------------------------------ streaming thread
 

@@ -196,14 +196,17 @@ class Live:
         self._changed.set()
 
     def _take_settings(self, settings: Settings) -> None:
-        """New ones are written down first, then told to the recorder."""
+        """New ones are written down first, then told to the recorder; on a full disk they hold as long as it runs."""
         if settings == self._settings:
             return
         self._settings, self._health.quota_bytes = settings, settings.spool_max_bytes
         self._shipper.uplink_kbit = settings.uplink_kbit
         self._sessions.use_small(_own_small(settings))
         text = msgspec.json.encode(settings)
-        replace_file(self._state.settings, text.decode())
+        try:
+            replace_file(self._state.settings, text.decode())
+        except OSError as error:
+            log.error("The new settings cannot be written down (%s). Check card and disk.", error.strerror)
         self._frames.give_settings(text)
         log.info("This camera has new settings.")
 
@@ -236,9 +239,14 @@ class Live:
             self._frames.give_clock(agrees)  # each time: a step since has made the last word worthless
 
     def _write_status(self) -> None:
-        """For `ucam-agent status`; the file's age is the heartbeat. Not fsynced: cards wear out."""
+        """For `ucam-agent status`; the file's age is the heartbeat. Not fsynced: cards wear out.
+
+        A disk that is full or turned read-only must not end this process: only shipping makes room on the one, and only
+        the room tells people of the other.
+        """
         status = {"pid": os.getpid(), "at": time.time(), "status": msgspec.to_builtins(self._health.status())}
-        replace_file(self._state.live_status, json.dumps(status), durable=False)
+        with contextlib.suppress(OSError):
+            replace_file(self._state.live_status, json.dumps(status), durable=False)
 
 
 def _own_small(settings: Settings) -> RtspSource | None:

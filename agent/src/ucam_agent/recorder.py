@@ -131,9 +131,13 @@ class Recorder:
 
     def _begin(self, hole: Hole | None) -> None:
         """A new run, after a look at the device's cameras where the source asks for it; not outside of the schedule."""
-        if not schedule.shall_record(self._settings, _now()):
+        if not schedule.shall_record(self._settings, datetime.now(UTC)):
             self._rest()
             return
+        if self._off:
+            # Whatever else is new: until now it was off by choice.
+            self._off, hole = False, Hole("off", OFF)
+            self._tell_state("recorder", "ok", say("Recording again, as the schedule says."))
         self._beginning += 1
         if camera.must_look(self._settings.source):
             turn = self._beginning
@@ -257,7 +261,7 @@ class Recorder:
             self._watch_rest()
         if self._capture is None or self._ending:
             return
-        if not schedule.shall_record(self._settings, _now()):
+        if not schedule.shall_record(self._settings, datetime.now(UTC)):
             self._end(lambda: self._begin(None), gracefully=True)
             return
         trouble = self._capture.trouble()
@@ -278,14 +282,12 @@ class Recorder:
         self._off = True
         self._writer.rest(OFF)
         self._rested_s = time.monotonic() - REST_SLICE_S + REST_FIRST_S
-        self._tell_state("recorder", "off", schedule.words(self._settings, _now()))
+        self._tell_state("recorder", "off", schedule.words(self._settings, datetime.now(UTC)))
 
     def _watch_rest(self) -> None:
         """What was off is told in slices: should the power fail meanwhile, only the last one is not known for sure."""
-        if schedule.shall_record(self._settings, _now()):
-            self._off = False
-            self._tell_state("recorder", "ok", say("Recording again, as the schedule says."))
-            self._begin(Hole("off", OFF))
+        if schedule.shall_record(self._settings, datetime.now(UTC)):
+            self._begin(None)
         elif time.monotonic() - self._rested_s > REST_SLICE_S:
             self._rested_s = time.monotonic()
             self._writer.rest(OFF)
@@ -431,10 +433,6 @@ class Recorder:
         now = self._run_counters(self._capture) if self._capture else {}
         counters = {key: before + now.get(key, 0) for key, before in self._before.items()}
         self._tell({"event": "counters", **counters, "recorded": self._spool.recorded, "lost": self._spool.lost})
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def read_settings(state: State, proven_file: Path) -> tuple[Settings, Settings | None]:

@@ -23,7 +23,7 @@ from ucam_protocol import (
     RtspSource,
     StreamName,
 )
-from ucam_sentences import say
+from ucam_sentences import say, together
 
 from .errors import AgentError
 from .frames import Frame, Frames, Samples, Stream
@@ -146,9 +146,7 @@ class Sessions:
         if not self._ready.is_set():
             self._frames.ask_keyframe()
         session.opening = asyncio.create_task(self._open(session), name=f"session {session.id}")
-        session.deadline = asyncio.get_running_loop().call_later(
-            CONNECT_WITHIN_S, session.ended, f"No way to the viewer was found within {CONNECT_WITHIN_S:.0f} s."
-        )
+        session.deadline = asyncio.get_running_loop().call_later(CONNECT_WITHIN_S, session.ended, _no_way())
         self.changed()
 
     def answer(self, answer: Answer) -> None:
@@ -333,6 +331,11 @@ class Sessions:
             self.close(session, reason)
         while self._closing:
             await asyncio.wait(self._closing)
+
+
+def _no_way() -> str:
+    found = say("The camera found no way to you within {seconds} s.", seconds=f"{CONNECT_WITHIN_S:.0f}")
+    return together(found, say("Try another network, or ask the operator of the server for a relay (TURN)."))
 
 
 async def _load_webrtc() -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import time
 from collections import deque
@@ -13,10 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ucam_sentences import say
+
+from . import gaps
 from .backlog import Backlog, Shipment
 from .backoff import Backoff
 from .clock import Clock
-from .config import replace_file
 from .errors import (
     ChecksumWrong,
     ChunkClosed,
@@ -27,6 +27,7 @@ from .errors import (
     StorageAway,
     TokenRefused,
 )
+from .gaps import Gap
 from .tus import Storage
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class Shipper:
         self._back = asyncio.Event()
         self._confirmed_at_s = 0.0
         self._scanned_at_s = 0.0
+        self._unreadable = False
 
     async def run(self) -> None:
         """Ship until cancelled."""
@@ -146,7 +148,7 @@ class Shipper:
         shipment.busy = True
         try:
             moved = await self._step(shipment)
-            if moved:
+            if moved and not shipment.forgotten:
                 shipment.setbacks = 0
                 self.reached()
                 backoff.reset()
@@ -161,7 +163,7 @@ class Shipper:
         except FileNotFoundError:
             self.backlog.drop(shipment)
         except OSError as error:
-            log.error("A recording cannot be read from the disk (%s). Check card and disk.", error.strerror or error)
+            self._unreadable_here(shipment, str(error.strerror or error))
             await asyncio.sleep(backoff.delay_s())
         finally:
             shipment.busy = False
@@ -174,8 +176,17 @@ class Shipper:
                 await self._back.wait()
 
     async def _scan(self) -> None:
+        """On a disk that cannot be read nothing can be shipped; live pictures and the room do without it."""
         self._scanned_at_s = time.monotonic()
-        self.backlog.scan()
+        try:
+            self.backlog.scan()
+            self._unreadable = False
+        except OSError as error:
+            level = logging.DEBUG if self._unreadable else logging.ERROR  # loud once, then quiet
+            self._unreadable = True
+            log.log(
+                level, "The recordings cannot be looked through (%s). Check card and disk.", error.strerror or error
+            )
 
     async def _scan_now_and_then(self) -> None:
         if time.monotonic() - self._scanned_at_s >= SCAN_EVERY_S:
@@ -200,14 +211,21 @@ class Shipper:
                 await self._end(shipment)
                 return True
             return False
-        except OffsetWrong:
-            shipment.offset = (await self._storage.look(shipment.url)).offset
+        except OffsetWrong as error:
+            before, shipment.offset = shipment.offset, (await self._storage.look(shipment.url)).offset
+            if shipment.offset == before:  # somebody else's request has the chunk: ours of before, mostly
+                raise StorageAway(say("Storage is still busy with this recording.")) from error
         except ChunkGone:
             log.info("Storage has deleted chunk %d already; it is not shipped any more.", shipment.sidecar.seq)
             self._finish(shipment)
-        except ChunkUnknown:
+        except ChunkUnknown as error:
             log.warning("Storage has forgotten chunk %d; it is shipped anew.", shipment.sidecar.seq)
             shipment.url, shipment.offset = "", 0
+            if shipment.forgotten:
+                raise StorageAway(
+                    say("Storage forgets a recording that it has just begun; its log says why.")
+                ) from error
+            shipment.forgotten = True
         except ChunkClosed:
             await self._compare(shipment)
         except (ChecksumWrong, ChunkRefused) as error:
@@ -215,7 +233,12 @@ class Shipper:
         return True
 
     async def _begin(self, shipment: Shipment) -> bool:
-        if not shipment.sidecar.closed and not shipment.durable and shipment.chunk.bytes_on_disk() == 0:
+        """Not before there is a durable fragment: the number of a chunk without any is given again after a crash, and
+        storage would take the next one for it, at the time of the first.
+        """
+        told = shipment.sidecar.closed or shipment.durable
+        begun = told or shipment.chunk.bytes_on_disk() > 0
+        if not begun or not (told or await asyncio.to_thread(shipment.next_piece)):
             return False
         self.backlog.place(shipment)
         upload = await self._storage.create(shipment.facts())
@@ -230,13 +253,14 @@ class Shipper:
         bytes_s = self._past_bytes_s() if shipment is not self.backlog.newest() else None
         offset = await self._storage.append(shipment.url, shipment.offset, content, end if last else None, bytes_s)
         shipment.before_last, shipment.offset = shipment.offset, offset
-        shipment.failures = 0
+        shipment.failures, shipment.forgotten = 0, False
         self.outflow.add(len(content))
         if last:
             self._finish(shipment)
         elif time.monotonic() - self._confirmed_at_s >= CONFIRM_EVERY_S:
             self._confirmed_at_s = time.monotonic()
-            shipment.confirm()
+            with suppress(OSError):
+                shipment.confirm()
 
     def _past_bytes_s(self) -> float | None:
         """What the past may take: of the uplink what the present leaves, and not at the cost of who watches."""
@@ -267,10 +291,11 @@ class Shipper:
 
     def _finish(self, shipment: Shipment) -> None:
         shipment.done = True
-        if shipment.sidecar.closed:
-            shipment.confirm()
-            self.closed.append(shipment)
         self._on_change()
+        if shipment.sidecar.closed:
+            self.closed.append(shipment)
+            with suppress(OSError):  # the backlog tries again
+                shipment.confirm()
 
     # ------------------------------------------------------------ bytes that storage does not take
 
@@ -283,24 +308,38 @@ class Shipper:
             log.warning("Storage refused a part of chunk %d: %s Trying again.", shipment.sidecar.seq, why)
             shipment.offset = (await self._storage.look(shipment.url)).offset
 
+    def _unreadable_here(self, shipment: Shipment, why: str) -> None:
+        """A bad sector costs its chunk, with a gap that says so, and does not hold up the others."""
+        shipment.setbacks += 1
+        shipment.failures += 1
+        log.error("A recording cannot be read from the disk (%s). Check card and disk.", why)
+        if shipment.failures >= FAILURES_MAX:
+            with suppress(OSError):  # on a disk that does not work at all nothing is told, and nothing given up
+                self._give_up(shipment, f"It cannot be read from the camera's disk ({why}).")
+
     def _give_up(self, shipment: Shipment, why: str) -> None:
+        self._write_gap(shipment, why)  # first: what cannot be told now is given up another time
         shipment.refused = True
         log.error("Chunk %d cannot be shipped: %s It stays on this camera.", shipment.sidecar.seq, why)
-        self._write_gap(shipment, why)
         self._on_change()
 
     def _write_gap(self, shipment: Shipment, why: str) -> None:
         """The same gap has the same id, however often it is found."""
         start_ms, end_ms = shipment.span(self._clock.now_ms())
         boot, seq = shipment.name
-        id_ = hashlib.sha256(f"{boot} {seq} {shipment.offset}".encode()).hexdigest()[:32]
-        end_ms = max(end_ms, start_ms + 1)
         from_mono_ns, to_mono_ns = (shipment.sidecar.mono_ns(ms - shipment.shift_ms) for ms in (start_ms, end_ms))
-        gap = {"id": id_, "boot": boot, "cause": "corrupt", "from_ms": start_ms, "to_ms": end_ms}
-        gap |= {"from_mono_ns": from_mono_ns, "to_mono_ns": to_mono_ns}
-        folder = self._spool / "gaps"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        replace_file(folder / f"{id_}.json", json.dumps({**gap, "detail": why[:200]}))
+        gap = Gap(
+            id=gaps.id_of(boot, seq, shipment.offset),
+            boot=boot,
+            cause="corrupt",
+            from_ms=start_ms,
+            to_ms=max(end_ms, start_ms + 1),
+            detail=why[:200],
+            from_mono_ns=from_mono_ns,
+            to_mono_ns=to_mono_ns,
+        )
+        (self._spool / "gaps").mkdir(mode=0o700, exist_ok=True)
+        gaps.write(self._spool, gap)
 
     # ------------------------------------------------------------ storage can be reached, or not
 

@@ -21,9 +21,11 @@ from ucam_boxes import Fragment, Init
 from ucam_protocol import Settings
 from ucam_sentences import Said, say
 
-from . import wallclock
+from . import gaps, wallclock
+from .ballast import NO_SPACE, Ballast
 from .chunk import Chunk, OpenChunk, Sidecar, sidecar_of
 from .config import replace_file, sync_directory
+from .gaps import Gap
 
 log = logging.getLogger(__name__)
 
@@ -58,20 +60,6 @@ class Boot(msgspec.Struct, kw_only=True):
     cause: str = ""
     detail: str = ""
     rested_ms: int = 0  # until then it is known why nothing was recorded since the last chunk
-
-
-class Gap(msgspec.Struct, kw_only=True):
-    """gaps/<id>.json: a span without recording that storage has not confirmed yet."""
-
-    id: str
-    boot: str
-    cause: str
-    from_ms: int
-    to_ms: int
-    detail: str
-    # The same ends on CLOCK_MONOTONIC of this boot, where known: with them a wrong clock is mended when it is told.
-    from_mono_ns: int | None = None
-    to_mono_ns: int | None = None
 
 
 @dataclass(slots=True)
@@ -142,6 +130,10 @@ class Spool:
     _ended_mono_ns: int | None = None
     _broken: str = ""
     _dropped: int = 0
+    _ballast: Ballast = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ballast = Ballast(self.folder / "ballast")
 
     # ------------------------------------------------------------ for the writer
 
@@ -178,10 +170,11 @@ class Spool:
     def write(self, content: bytes, fragment: Fragment, run: Run, dropped: int) -> None:
         """Makes one fragment durable and tells of it. `dropped`: frames lost before the encoder until now."""
         try:
-            self._write(content, fragment, run, dropped)
+            self._write_on_full_disk(content, fragment, run, dropped)
         except OSError as error:
             self._fail(error, fragment.frames, dropped)
             return
+        self._ballast.lay()
         self.recorded += fragment.frames
         if self._broken:
             self._broken = ""
@@ -209,6 +202,16 @@ class Spool:
         return sum(held.sidecar.bytes for held in self._closed) + (self._open.size if self._open else 0)
 
     # ------------------------------------------------------------ writing
+
+    def _write_on_full_disk(self, content: bytes, fragment: Fragment, run: Run, dropped: int) -> None:
+        """Others may have filled it to the last byte; what is here can make room only if that can be written down."""
+        try:
+            self._write(content, fragment, run, dropped)
+        except OSError as error:
+            if error.errno not in NO_SPACE or not self._ballast.throw_off():
+                raise
+            self._tear(dropped)
+            self._write(content, fragment, run, dropped)
 
     def _write(self, content: bytes, fragment: Fragment, run: Run, dropped: int) -> None:
         boot = self._ready()
@@ -281,35 +284,17 @@ class Spool:
         if self._hole is None or self._ended_ms is None:
             self._hole = None
             return
-        self._write_gap(
-            boot.boot, self._hole.cause, self._ended_ms, to_ms, self._hole.detail, (self._ended_mono_ns, to_mono_ns)
-        )
-        self._hole = None
-
-    def _write_gap(
-        self,
-        boot: str,
-        cause: str,
-        from_ms: int,
-        to_ms: int,
-        detail: str,
-        mono_ns: tuple[int | None, int | None] = (None, None),
-    ) -> None:
-        if to_ms <= from_ms:
-            detail = f"{detail} The clock was set back in between, so the length is not known.".strip()
-            to_ms = from_ms + 1
         gap = Gap(
-            id=uuid.uuid4().hex,
-            boot=boot,
-            cause=cause,
-            from_ms=from_ms,
+            boot=boot.boot,
+            cause=self._hole.cause,
+            from_ms=self._ended_ms,
             to_ms=to_ms,
-            detail=detail,
-            from_mono_ns=mono_ns[0],
-            to_mono_ns=mono_ns[1],
+            detail=self._hole.detail,
+            from_mono_ns=self._ended_mono_ns,
+            to_mono_ns=to_mono_ns,
         )
-        replace_file(self.folder / "gaps" / f"{gap.id}.json", msgspec.json.encode(gap).decode())
-        log.warning("Gap of %.1f s, cause %s. %s", (to_ms - from_ms) / 1000, cause, detail)
+        gaps.write(self.folder, gap)
+        self._hole = None
 
     def _close_open(self, dropped: int) -> None:
         if self._open is None or self._boot is None:
@@ -328,7 +313,7 @@ class Spool:
     def _mend_torn(self) -> None:
         while self._torn:
             torn = self._torn[0]
-            self._forget_empty(torn.chunk)
+            self._forget_empty(torn.chunk, torn.size)
             self._keep(torn.chunk, torn.chunk.mend(torn.size, torn.dropped))
             self._torn.pop(0)
 
@@ -337,11 +322,11 @@ class Spool:
             self._closed.append(Held(chunk, sidecar))
             self.tell({"event": "chunk_closed", "boot": sidecar.boot, "seq": sidecar.seq})
 
-    def _forget_empty(self, chunk: Chunk) -> None:
+    def _forget_empty(self, chunk: Chunk, size: int | None = None) -> None:
         """Gives the number of a chunk without a fragment again, before the chunk is deleted: numbers have no holes."""
         if self._boot is None or chunk.folder.name != self._boot.boot:
             return
-        if chunk.seq >= self._boot.next_seq - 1 and chunk.is_empty():
+        if chunk.seq >= self._boot.next_seq - 1 and chunk.is_empty(size):
             self._boot.next_seq = chunk.seq
             self._write_boot(self._boot)
 
@@ -387,14 +372,18 @@ class Spool:
 
     def _evict(self, held: Held) -> None:
         if not held.confirmed:
-            from_ms = held.chunk.time_of_byte(held.sidecar, held.chunk.confirmed_bytes())
-            detail = f"The spool was full before chunk {held.sidecar.seq} could be shipped."
-            mono_ns = held.sidecar.mono_ns(from_ms), held.sidecar.ended_mono_ns
-            self._write_gap(held.sidecar.boot, "spool_full", from_ms, held.sidecar.ended_ms, detail, mono_ns)
+            self._tell_evicted(held)
         self._closed.remove(held)
         held.chunk.delete()
         if self._boot and held.sidecar.boot != self._boot.boot and not any(held.chunk.folder.iterdir()):
             held.chunk.folder.rmdir()
+
+    def _tell_evicted(self, held: Held) -> None:
+        sidecar = held.sidecar
+        gap = gaps.of_chunk(sidecar, "spool_full", f"The spool was full before chunk {sidecar.seq} could be shipped.")
+        gap.from_ms = held.chunk.time_of_byte(sidecar, held.chunk.confirmed_bytes())
+        gap.from_mono_ns = sidecar.mono_ns(gap.from_ms)
+        gaps.write(self.folder, gap)
 
     # ------------------------------------------------------------ after a crash
 
@@ -418,9 +407,11 @@ class Spool:
         except OSError:
             self._boot = None
             raise
-        self._note_hole(known.get(last.boot, []) if last else [], rebooted, last)
         oldest_first = sorted(known, key=lambda name: (name == boot.boot, _started_ms(known[name])))
         self._closed = [held for name in oldest_first for held in known[name]]
+        # A boot in which nothing was recorded left no chunk: then the newest of all says since when there is nothing.
+        here = known.get(last.boot, []) if last else []
+        self._note_hole(here or self._closed, rebooted, last)
 
     def _number(self, boot: Boot, here: list[Held]) -> None:
         """The next free numbers, durably."""
@@ -436,12 +427,16 @@ class Spool:
         if not known_ms:
             return
         self._ended_ms = max(known_ms)
-        if before and not rebooted and self._ended_ms == before[-1].sidecar.ended_ms:
-            self._ended_mono_ns = before[-1].sidecar.ended_mono_ns
+        newest = before[-1].sidecar if before and self._ended_ms == before[-1].sidecar.ended_ms else None
+        in_this_boot = newest is not None and last is not None and not rebooted and newest.boot == last.boot
+        if newest and in_this_boot:
+            self._ended_mono_ns = newest.ended_mono_ns
         if rebooted:
             self._hole = Hole("power", "The camera was off or restarted.")
         elif last and last.cause:
             self._hole = Hole(last.cause, last.detail)
+        elif newest and not in_this_boot:
+            self._hole = Hole("power", "The camera was off or restarted, and its recorder once more before a picture.")
         else:
             self._hole = Hole("recorder", "The recorder stopped or died and was started again.")
 
@@ -461,6 +456,7 @@ class Spool:
         for seq in numbers:
             chunk = Chunk(folder, seq)
             self._forget_empty(chunk)
+            self._tell_vanished(chunk)
             if unplaced_ms := chunk.unplaced_ms():
                 after = (Chunk(folder, number).read_sidecar() for number in numbers if number > seq)
                 self._tell_corrupt(chunk, unplaced_ms, held[-1:], next((one for one in after if one), None))
@@ -468,6 +464,17 @@ class Spool:
             if sidecar is not None:
                 held.append(Held(chunk, sidecar))
         return held
+
+    def _tell_vanished(self, chunk: Chunk) -> None:
+        """A gap for footage of which only the facts are left; the one of its eviction, if that was told before."""
+        sidecar = chunk.vanished()
+        if sidecar is None:
+            return
+        gap = gaps.of_chunk(
+            sidecar, "corrupt", f"The footage of chunk {chunk.seq} was gone before it could be shipped."
+        )
+        if not gaps.file_of(self.folder, gap.id).exists():
+            gaps.write(self.folder, gap)
 
     def _tell_corrupt(self, chunk: Chunk, length_ms: int, before: list[Held], after: Sidecar | None) -> None:
         """A gap for pictures that cannot be placed: behind what is before them, in front of what is after, by the time
@@ -479,7 +486,8 @@ class Spool:
             end_ms = chunk.media.stat().st_mtime_ns // 1_000_000 if begin_ms is None else begin_ms + length_ms
         from_ms = end_ms - length_ms if begin_ms is None else max(begin_ms, end_ms - length_ms)
         detail = f"What was known about chunk {chunk.seq} is damaged; its pictures are kept on the camera as .damaged."
-        self._write_gap(chunk.folder.name, "corrupt", from_ms, end_ms, detail)
+        gap = Gap(boot=chunk.folder.name, cause="corrupt", from_ms=from_ms, to_ms=end_ms, detail=detail)
+        gaps.write(self.folder, gap)
 
 
 def _unwritable(reason: str | None) -> str:

@@ -82,12 +82,16 @@ class Watch:
     async def _look(self, supervisor: Supervisor) -> None:
         while True:
             await asyncio.sleep(CHECK_EVERY_S)
-            if self.silent_s() > SILENCE_MAX_S and self._states.get(LIVE) == State.RUNNING:
+            if self.is_hung():
                 log.warning("The live process has been silent for %.0f s; it is started afresh.", SILENCE_MAX_S)
                 self._heard_s = time.monotonic()
                 supervisor.kick(LIVE)
             if time.monotonic() - self._written_s > STATUS_EVERY_S:
                 self._write()
+
+    def is_hung(self) -> bool:
+        """Silent for too long. A disk that takes nothing carries no heartbeat either: then silence says nothing."""
+        return self._states.get(LIVE) == State.RUNNING and self.silent_s() > SILENCE_MAX_S and self._write()
 
     def silent_s(self) -> float:
         """Seconds since the live process was heard of: its heartbeat, or its start. No step of the clock counts."""
@@ -96,12 +100,14 @@ class Watch:
             self._last, self._heard_s = sign, time.monotonic()
         return time.monotonic() - self._heard_s
 
-    def _write(self) -> None:
-        """For `ucam-agent status`; a full disk must not end the supervisor."""
+    def _write(self) -> bool:
+        """For `ucam-agent status`. False when the disk takes nothing: that must not end the supervisor."""
         self._written_s = time.monotonic()
         facts = {"pid": os.getpid(), "at": time.time(), "children": self._states, "restarts": self._restarts}
         with suppress(OSError):
             replace_file(self._state.status, json.dumps(facts), durable=False)
+            return True
+        return False
 
 
 def run(config: Config) -> int:

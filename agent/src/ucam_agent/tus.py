@@ -91,12 +91,17 @@ class Storage:
         if length is not None:
             headers["Upload-Length"] = str(length)
         answer = await self._request("PATCH", url, headers, content, bytes_s)
-        return _number(answer, "Upload-Offset", offset + len(content))
+        # Its own word again: a page that says 200 to everything (a hotspot's, a proxy's) has stored nothing.
+        return _number(answer, "Upload-Offset", None)
 
     async def report(self, body: bytes) -> Any:
         """Tell storage how things are on the camera; returns its JSON answer."""
         headers = {"Content-Type": "application/json"}
-        return json.loads((await self._ask("POST", self._base_url + "report/", headers, body))[1])
+        answer = (await self._ask("POST", self._base_url + "report/", headers, body))[1]
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise StorageAway(say("Something else than storage answers at its address.")) from error
 
     async def _request(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes = b"", bytes_s: float | None = None
@@ -134,9 +139,10 @@ class Storage:
 async def paced(content: bytes, bytes_s: float) -> AsyncIterator[bytes]:
     """The same bytes, not faster than that: in small pieces, so that what else wants the network gets between."""
     begun_s = time.monotonic()
-    for start in range(0, len(content), PIECE_BYTES):
+    piece = min(PIECE_BYTES, max(1024, int(bytes_s)))  # one a second at least: silence would count as a dead network
+    for start in range(0, len(content), piece):
         await asyncio.sleep(max(0.0, begun_s + start / bytes_s - time.monotonic()))
-        yield content[start : start + PIECE_BYTES]
+        yield content[start : start + piece]
 
 
 def _number(headers: Mapping[str, str], name: str, default: int | None) -> int:
@@ -156,24 +162,34 @@ async def _refusal(response: aiohttp.ClientResponse) -> AgentError:
     """What an answer other than success means for us."""
     code, message = await _said(response)
     status = response.status
-    if status == 401:
-        return TokenRefused(_REFUSED)
-    if status == 403 and code == "chunk_closed":
-        return ChunkClosed(message)
-    if status == 404 and response.method in ("HEAD", "PATCH"):
-        return ChunkUnknown(message)
-    if status == 409:
-        return OffsetWrong(message)
-    if status == 410:
-        return ChunkGone(message)
-    if status == 460:
-        return ChecksumWrong(message)
-    if status in (400, 413, 415, 422):
-        return ChunkRefused(message)
+    # Only storage's own word may cost footage: what a proxy or another server on its address says is trouble that ends.
+    if code or "Tus-Resumable" in response.headers:
+        if status == 401:
+            return TokenRefused(_REFUSED)
+        if refusal := _refusal_of(response, code):
+            return refusal(message)
     words = together(message)
     if not code or status not in (429, 503):
         words = say("Storage answers {status}: {message}", status=status, message=together(message))
     return StorageAway(words, _retry_after_s(response.headers.get("Retry-After", "")))
+
+
+def _refusal_of(response: aiohttp.ClientResponse, code: str) -> type[AgentError] | None:
+    """What storage itself means by it; None when it is only away."""
+    status = response.status
+    if status == 403 and code == "chunk_closed":
+        return ChunkClosed
+    if status == 404 and response.method in ("HEAD", "PATCH"):
+        return ChunkUnknown
+    return {
+        400: ChunkRefused,
+        409: OffsetWrong,
+        410: ChunkGone,
+        413: ChunkRefused,
+        415: ChunkRefused,
+        422: ChunkRefused,
+        460: ChecksumWrong,
+    }.get(status)
 
 
 async def _said(response: aiohttp.ClientResponse) -> tuple[str, str]:

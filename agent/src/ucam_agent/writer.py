@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
-from ucam_boxes import BoxesError, Fragment, read_fragment, read_init, whole_boxes
+from ucam_boxes import Fragment, read_fragment, read_init, whole_boxes
 from ucam_protocol import Settings
 
 from .config import replace_file
@@ -37,7 +37,10 @@ class Stream:
         self._init = bytearray()
 
     def take(self, content: bytes) -> Iterator[tuple[bytes, Fragment, Run]]:
-        """The fragments that these bytes complete."""
+        """The fragments that these bytes complete.
+
+        Raises BoxesError for what is none: the run is broken then, and the next one begins behind a gap that says so.
+        """
         self._buffer += content
         start = taken = 0
         whole = []
@@ -52,17 +55,14 @@ class Stream:
             start = taken = end
         del self._buffer[:taken]
         for fragment in whole:
-            try:
-                run = self.run = self.run or self._begin(fragment)
-                facts = read_fragment(fragment, init=run.facts)
-                if self._track is None:
-                    yield fragment, facts, run
-                    continue
-                until_s = (facts.tfdt + facts.duration) / run.facts.timescale
-                fragment = fragment_with_sound(fragment, self._track_number, *self._track.take(until_s))
-                yield fragment, read_fragment(fragment, init=run.facts), run
-            except BoxesError as error:
-                log.error("The muxer gave something that is no fragment: %s", error.message)
+            run = self.run = self.run or self._begin(fragment)
+            facts = read_fragment(fragment, init=run.facts)
+            if self._track is None:
+                yield fragment, facts, run
+                continue
+            until_s = (facts.tfdt + facts.duration) / run.facts.timescale
+            fragment = fragment_with_sound(fragment, self._track_number, *self._track.take(until_s))
+            yield fragment, read_fragment(fragment, init=run.facts), run
 
     def _begin(self, fragment: bytes) -> Run:
         """The run whose first fragment this is; from here on it has sound, or none."""

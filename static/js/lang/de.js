@@ -92,6 +92,7 @@ export default {
   'the camera’s disk failed': 'der Datenträger der Kamera versagte',
   'the camera had no room left': 'die Kamera hatte keinen Platz mehr',
   'the file on the camera was damaged': 'die Datei auf der Kamera war beschädigt',
+  'the file on the server was damaged or lost': 'die Datei auf dem Server war beschädigt oder ging verloren',
   'the clock was not known': 'die Uhrzeit war nicht bekannt',
   'older than kept': 'älter als aufbewahrt',
   'by choice': 'mit Absicht',
