@@ -4,7 +4,7 @@ import os
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 
-from ucam.handler import application as http_application
+from ucam.http import application as http_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ucam.settings")
 http = http_application()

@@ -96,7 +96,7 @@ TEMPLATES = [
 # ---------------------------------------------------------------- database; WAL: readers never wait for the writer
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{UCAM_DATA / 'db.sqlite3'}")}
 DATABASES["default"].setdefault("ATOMIC_REQUESTS", False)
-DATABASES["default"].setdefault("CONN_MAX_AGE", 600)  # a thread of ucam/handler.py keeps its connection
+DATABASES["default"].setdefault("CONN_MAX_AGE", 600)  # a thread of ucam/http.py keeps its connection
 DATABASES["default"].setdefault("CONN_HEALTH_CHECKS", True)  # and gets a new one after PostgreSQL was away
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {

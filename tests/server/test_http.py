@@ -13,7 +13,7 @@ from django.test import override_settings
 from django.urls import path
 
 from tests.e2e.stack import until
-from ucam.handler import KEPT_MAX, Handler
+from ucam.http import KEPT_MAX, HttpApplication
 
 AT_ONCE = 3 * KEPT_MAX
 together = threading.Barrier(AT_ONCE)
@@ -34,9 +34,9 @@ urlpatterns = [path("thread", thread), path("meeting", meeting)]
 
 
 @pytest.fixture
-def handler() -> Iterator[Handler]:
+def http() -> Iterator[HttpApplication]:
     with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[], ALLOWED_HOSTS=["*"]):
-        made = Handler()
+        made = HttpApplication()
         yield made
         made.threads.shrink(0)
 
@@ -46,9 +46,9 @@ def running() -> set[str]:
     return {str(one.ident) for one in threading.enumerate() if one.name.startswith("request")}
 
 
-async def answer(handler: Handler, where: str) -> str:
+async def answer(http: HttpApplication, where: str) -> str:
     scope = {"type": "http", "method": "GET", "path": where, "query_string": b"", "headers": [(b"host", b"shop")]}
-    communicator = ApplicationCommunicator(handler, scope)
+    communicator = ApplicationCommunicator(http, scope)
     await communicator.send_input({"type": "http.request"})
     start = await communicator.receive_output(30)
     assert start["status"] == 200
@@ -57,20 +57,22 @@ async def answer(handler: Handler, where: str) -> str:
     return bytes(body["body"]).decode()
 
 
-async def test_one_request_after_the_other_runs_on_the_same_thread(handler: Handler) -> None:
-    assert len({await answer(handler, "/thread") for _ in range(5)}) == 1
+async def test_one_request_after_the_other_runs_on_the_same_thread(http: HttpApplication) -> None:
+    assert len({await answer(http, "/thread") for _ in range(5)}) == 1
 
 
-async def test_those_that_come_at_once_run_beside_each_other_and_only_some_threads_are_kept(handler: Handler) -> None:
-    found = await asyncio.gather(*(answer(handler, "/meeting") for _ in range(AT_ONCE)))
+async def test_those_that_come_at_once_run_beside_each_other_and_only_some_threads_are_kept(
+    http: HttpApplication,
+) -> None:
+    found = await asyncio.gather(*(answer(http, "/meeting") for _ in range(AT_ONCE)))
     assert len(set(found)) == AT_ONCE
     until(lambda: len(running()) <= KEPT_MAX, "only some threads are kept", 20)
-    assert len({await answer(handler, "/thread"), *running()} - set(found)) == 0
+    assert len({await answer(http, "/thread"), *running()} - set(found)) == 0
 
 
-async def test_only_http_is_answered(handler: Handler) -> None:
+async def test_only_http_is_answered(http: HttpApplication) -> None:
     with pytest.raises(ValueError, match="HTTP only"):
-        await handler({"type": "lifespan"}, asyncio.Queue[dict[str, str]]().get, _unsent)
+        await http({"type": "lifespan"}, asyncio.Queue[dict[str, str]]().get, _unsent)
 
 
 async def _unsent(message: dict[str, str]) -> None:

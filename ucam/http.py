@@ -44,7 +44,7 @@ class Threads:
             executor.shutdown(wait=False)
 
 
-class Handler(ASGIHandler):
+class HttpApplication(ASGIHandler):
     """As Django's, on threads that stay."""
 
     chunk_size = 2**18  # a message to daphne; a playlist of a day has 1.3 MB
@@ -58,13 +58,13 @@ class Handler(ASGIHandler):
     ) -> None:
         """One request."""
         if scope["type"] != "http":
-            raise ValueError("This handler is for HTTP only.")
+            raise ValueError("This application is for HTTP only.")
         with self.threads.one() as executor:
             async with ThreadSensitiveContext(executor=executor):
                 await self.handle(scope, receive, send)
 
 
-def application() -> Handler:
+def application() -> HttpApplication:
     """As django.core.asgi.get_asgi_application, with this handler."""
     django.setup(set_prefix=False)
-    return Handler()
+    return HttpApplication()
