@@ -42,7 +42,7 @@ function camera(row) {
   const gap = row.longest_gap;
   const facts = /** @type {[string, string, boolean?][]} */ ([
     [t('Longest gap'), gap ? `${duration(gap.seconds * 1000)}, ${moment(parse(gap.from), Date.now())}: ${gap.words}` : t('none')],
-    [t('Kept'), row.days_kept === null ? t('nothing stored') : row.days_asked === null ? t('{n} days', { n: row.days_kept }) : t('{n} of {asked} days asked', { n: row.days_kept, asked: row.days_asked }), row.short],
+    [t('Kept'), row.days_kept === null ? t('nothing stored') : row.days_asked === null ? t('{n} days', { n: row.days_kept.toLocaleString(language) }) : t('{n} of {asked} days asked', { n: row.days_kept.toLocaleString(language), asked: row.days_asked }), row.short],
     [t('Camera’s own disk'), fullest(row.spool_peak)],
   ]);
   return h('article', { class: 'week__camera', 'data-camera': row.jid },
