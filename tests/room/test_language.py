@@ -15,7 +15,7 @@ from tests.conftest import Cast
 from tests.room.peers import Peer, device, person, url_origin
 
 SILENT = say("Storage gives no answer.")
-ROOM = say("Without storage the spool lasts {length}.", length=say("{n} hours", n=3))
+ROOM = say("Without storage the camera has room for {length} more.", length=say("{n} hours", n=3))
 
 
 async def german(cast: Cast, user: User) -> Peer:
@@ -47,7 +47,7 @@ async def test_a_cameras_answer_is_kept_for_readers_of_every_language(lasting_ca
     bob = await german(lasting_cast, lasting_cast.bob)
     await camera.say(Chat(text=str(ROOM), said=carried(ROOM)))
     heard = await alice.hear(Chat)
-    assert (heard.text, heard.said) == ("Without storage the spool lasts 3 hours.", [])
+    assert (heard.text, heard.said) == ("Without storage the camera has room for 3 hours more.", [])
     assert (await bob.hear(Chat)).text == "Ohne Speicher reicht der Platz auf der Kamera 3 Stunden."
     late = await german(lasting_cast, lasting_cast.bob)
     assert late.welcome.messages[-1].text == "Ohne Speicher reicht der Platz auf der Kamera 3 Stunden."

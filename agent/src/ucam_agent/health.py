@@ -136,7 +136,7 @@ class Health:
                 )
             ]
         if holds_s is not None:
-            words.append(say("Without storage the spool lasts {length}.", length=words_of(holds_s)))
+            words.append(say("Without storage the camera has room for {length} more.", length=words_of(holds_s)))
         if behind and catch_up_s:
             words.append(say("Caught up in {length}.", length=words_of(catch_up_s)))
         elif behind:
