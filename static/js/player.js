@@ -15,6 +15,7 @@ import { MINUTE, SECOND, clock, duration, moment, parse } from './time.js';
 /** @typedef {import('./coverage.js').Span} Span */
 
 const NOTE_MS = 12 * SECOND;
+const STANDS_MS = 30 * SECOND;
 const LOOK_EVERY_MS = 5 * SECOND;
 export const RATES = [0.5, 1, 2, 4, 8];
 
@@ -95,7 +96,11 @@ export class Player extends Emitter {
 
   /** Instant of the last picture that stands in for a live one; NaN while there is another. */
   get lastPicture() {
-    return this.mode === 'live' && this.stage.dataset.show === 'still' && this.live.state !== 'connecting' ? this.still.at : NaN;
+    if (this.mode !== 'live' || this.live.state === 'connecting') return NaN;
+    if (this.stage.dataset.show === 'still') return this.still.at;
+    // The recording that stands in has come to its end and nothing more comes.
+    const old = this.stage.dataset.show === 'past' && !this.past.running && this.place.room.now() - this.past.at > STANDS_MS;
+    return old ? this.past.at : NaN;
   }
 
   /** Instant of the recorded picture on the screen, to the frame; NaN while there is none. */
