@@ -48,12 +48,12 @@ async def test_a_cameras_answer_is_kept_for_readers_of_every_language(lasting_ca
     await camera.say(Chat(text=str(ROOM), said=carried(ROOM)))
     heard = await alice.hear(Chat)
     assert (heard.text, heard.said) == ("Without storage the camera has room for 3 hours more.", [])
-    assert (await bob.hear(Chat)).text == "Ohne Speicher reicht der Platz auf der Kamera 3 Stunden."
+    assert (await bob.hear(Chat)).text == "Ohne Speicher reicht der Platz auf der Kamera noch für 3 Stunden."
     late = await german(lasting_cast, lasting_cast.bob)
-    assert late.welcome.messages[-1].text == "Ohne Speicher reicht der Platz auf der Kamera 3 Stunden."
+    assert late.welcome.messages[-1].text == "Ohne Speicher reicht der Platz auf der Kamera noch für 3 Stunden."
     api = await sync_to_async(lasting_cast.api)(lasting_cast.bob)
     answer = await sync_to_async(api.get)("/api/messages/", headers={"accept-language": "de"})
-    assert answer.json()[-1]["text"] == "Ohne Speicher reicht der Platz auf der Kamera 3 Stunden."
+    assert answer.json()[-1]["text"] == "Ohne Speicher reicht der Platz auf der Kamera noch für 3 Stunden."
     for peer in (camera, alice, bob, late):
         await peer.leave()
 
