@@ -57,9 +57,9 @@ def use(page: Page, number: int) -> None:
     page.locator("#layout").select_option("2")
     page.locator("#wall").hover()
     page.mouse.wheel(0, 900)
-    page.wait_for_function("() => scrollY > 400")
+    page.wait_for_function("() => document.querySelector('#main').scrollTop > 400")
     page.mouse.wheel(0, -900)
-    page.wait_for_function("() => scrollY === 0")
+    page.wait_for_function("() => document.querySelector('#main').scrollTop === 0")
     page.locator("#layout").select_option("3")
 
 
