@@ -55,11 +55,11 @@ def use(page: Page, number: int) -> None:
     for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
         page.keyboard.press(key)
     page.locator("#layout").select_option("2")
-    page.locator("#wall").hover()
+    page.mouse.move(400, 400)
     page.mouse.wheel(0, 900)
-    page.wait_for_function("() => document.querySelector('#main').scrollTop > 400")
-    page.mouse.wheel(0, -900)
-    page.wait_for_function("() => document.querySelector('#main').scrollTop === 0")
+    page.wait_for_function("() => scrollY > 400")
+    page.mouse.wheel(0, -5000)
+    page.wait_for_function("() => scrollY === 0")
     page.locator("#layout").select_option("3")
 
 
