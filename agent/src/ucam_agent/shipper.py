@@ -238,8 +238,12 @@ class Shipper:
         """
         told = shipment.sidecar.closed or shipment.durable
         begun = told or shipment.chunk.bytes_on_disk() > 0
-        if not begun or not (told or await asyncio.to_thread(shipment.next_piece)):
+        if not begun:
             return False
+        if not told:
+            piece = await asyncio.to_thread(shipment.next_piece)
+            if piece is None:
+                return False
         self.backlog.place(shipment)
         upload = await self._storage.create(shipment.facts())
         shipment.url, shipment.offset = upload.url, upload.offset
