@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import django
@@ -19,29 +19,55 @@ from django.db import connections
 KEPT_MAX = 8
 
 
+class OneThread(ThreadPoolExecutor):
+    """One thread, and whether it has anything to do."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "request")
+        self._undone = set[Future[Any]]()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all is done that it was given."""
+        return not self._undone
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """As any executor does it."""
+        future = super().submit(fn, *args, **kwargs)
+        self._undone.add(future)
+        future.add_done_callback(self._undone.discard)
+        return future
+
+    def close(self) -> None:
+        """The thread ends, and its connections, when it has done what it was given."""
+        self.submit(connections.close_all)
+        self.shutdown(wait=False)
+
+
 class Threads:
-    """Executors of one thread each. Nobody waits for one: without an idle one another is made, and not all are kept."""
+    """Nobody waits for a thread: without an idle one another is made, and not all are kept."""
 
     def __init__(self, kept_max: int = KEPT_MAX) -> None:
-        self._idle: list[ThreadPoolExecutor] = []
+        self._idle: list[OneThread] = []
         self._kept_max = kept_max
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[ThreadPoolExecutor]:
+    def one(self) -> Iterator[OneThread]:
         """One for this request alone. On the event loop's thread only."""
-        executor = self._idle.pop() if self._idle else ThreadPoolExecutor(1, "request")
+        thread = self._idle.pop() if self._idle else OneThread()
         try:
-            yield executor
+            yield thread
         finally:
-            self._idle.append(executor)
-            self.shrink(self._kept_max)
+            if thread.is_idle:
+                self._idle.append(thread)
+                self.shrink(self._kept_max)
+            else:
+                thread.close()  # whoever asked left, and their view goes on: nobody else is to wait for its end
 
     def shrink(self, count: int) -> None:
-        """Lets idle ones go, with their connections, until so many are left."""
+        """Lets idle ones go until so many are left."""
         while len(self._idle) > count:
-            executor = self._idle.pop(0)
-            executor.submit(connections.close_all)
-            executor.shutdown(wait=False)
+            self._idle.pop(0).close()
 
 
 class HttpApplication(ASGIHandler):
@@ -59,8 +85,8 @@ class HttpApplication(ASGIHandler):
         """One request."""
         if scope["type"] != "http":
             raise ValueError("This application is for HTTP only.")
-        with self.threads.one() as executor:
-            async with ThreadSensitiveContext(executor=executor):
+        with self.threads.one() as thread:
+            async with ThreadSensitiveContext(executor=thread):
                 await self.handle(scope, receive, send)
 
 

@@ -17,6 +17,7 @@ from ucam.http import KEPT_MAX, HttpApplication
 
 AT_ONCE = 3 * KEPT_MAX
 together = threading.Barrier(AT_ONCE)
+begun, enough = threading.Event(), threading.Event()
 
 
 def thread(request: HttpRequest) -> HttpResponse:
@@ -30,7 +31,14 @@ def meeting(request: HttpRequest) -> HttpResponse:
     return thread(request)
 
 
-urlpatterns = [path("thread", thread), path("meeting", meeting)]
+def long(request: HttpRequest) -> HttpResponse:
+    """Answers when it is told to."""
+    begun.set()
+    enough.wait(20)
+    return thread(request)
+
+
+urlpatterns = [path("thread", thread), path("meeting", meeting), path("long", long)]
 
 
 @pytest.fixture
@@ -46,10 +54,16 @@ def running() -> set[str]:
     return {str(one.ident) for one in threading.enumerate() if one.name.startswith("request")}
 
 
-async def answer(http: HttpApplication, where: str) -> str:
+async def asked(http: HttpApplication, where: str) -> ApplicationCommunicator:
+    """A request under way."""
     scope = {"type": "http", "method": "GET", "path": where, "query_string": b"", "headers": [(b"host", b"shop")]}
     communicator = ApplicationCommunicator(http, scope)
     await communicator.send_input({"type": "http.request"})
+    return communicator
+
+
+async def answer(http: HttpApplication, where: str) -> str:
+    communicator = await asked(http, where)
     start = await communicator.receive_output(30)
     assert start["status"] == 200
     body = await communicator.receive_output(30)
@@ -68,6 +82,19 @@ async def test_those_that_come_at_once_run_beside_each_other_and_only_some_threa
     assert len(set(found)) == AT_ONCE
     until(lambda: len(running()) <= KEPT_MAX, "only some threads are kept", 20)
     assert len({await answer(http, "/thread"), *running()} - set(found)) == 0
+
+
+async def test_who_comes_after_somebody_who_left_does_not_wait_for_what_they_asked(http: HttpApplication) -> None:
+    left = await asked(http, "/long")
+    assert await asyncio.to_thread(begun.wait, 20)
+    await left.send_input({"type": "http.disconnect"})
+    try:
+        await left.wait(5)
+        async with asyncio.timeout(5):
+            await answer(http, "/thread")
+        assert not enough.is_set()
+    finally:
+        enough.set()
 
 
 async def test_only_http_is_answered(http: HttpApplication) -> None:
