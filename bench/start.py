@@ -86,11 +86,12 @@ def has_fragment(file: Path) -> bool:
 
 
 def main() -> None:
-    """Both with the test picture, 720p30, 2 Mbit/s, a keyframe every 2 s: so nobody can take less than 2 s."""
+    """Both with the test picture, 720p30, 2 Mbit/s, a keyframe every 2 s: a fragment is that long, unless somebody asks
+    for a keyframe before; the live process does, once it is connected, to learn the stream."""
     with scratch() as folder:
         samples = alternate(rounds(7, 2), {"ucam": lambda: ucam(folder), PEER: lambda: gst_launch(folder)})
     network = "without any network" if without_network() else "with addresses that lead nowhere"
-    note = f"{network}; 2 s of it is the fragment itself; the peer does not sync"
+    note = f"{network}; 2 s of the peer's is the fragment itself, which it does not sync"
     report("start", [Row("start to first durable fragment", "s", samples, "<= 5 s", note, at_most={"max": 5})])
 
 

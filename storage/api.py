@@ -29,12 +29,13 @@ from storage.media import GRACE_MS, answer_bytes, read_range
 from storage.models import Chunk
 from storage.models.chunk import ms_of
 from storage.playlist import LONGEST as PLAYLIST_LONGEST
-from storage.playlist import playlist
-from storage.range import Range, asked_range, instant, text_of
+from storage.playlist import SEGMENT_MS, playlist
+from storage.range import Range, asked_number, asked_range, instant, text_of
 from storage.snapshot import snapshot
 from storage.tus import AnyAccept
 
 RANGE = [OpenApiParameter("from", str), OpenApiParameter("to", str)]
+SEGMENT_MS_WITHIN = (1, 10_000)
 AS_GOOD_AS_LIVE_MS = 30_000
 ONE_VIEW = timedelta(minutes=10)  # within it the same person's looking at the same camera is one row of the trail
 
@@ -66,15 +67,19 @@ class ReplayView(APIView):
 class PlaylistView(ReplayView):
     """HLS."""
 
-    @extend_schema(parameters=RANGE, responses={(200, "application/vnd.apple.mpegurl"): str})
+    @extend_schema(
+        parameters=[*RANGE, OpenApiParameter("segment_ms", int)],
+        responses={(200, "application/vnd.apple.mpegurl"): str},
+    )
     def get(self, request: Request, jid: str) -> HttpResponse:
-        """The playlist of `?from&to`; without `to` it grows."""
+        """The playlist of `?from&to`; without `to` it grows. `segment_ms`: the least that a segment has."""
         camera, now = self.camera(request, jid), timezone.now()
         asked = asked_range(request, longest=PLAYLIST_LONGEST, open_end=True, now=now)
         until = self.until_ms(request, camera)
         if until is not None:  # what is asked beyond is not there
             asked = Range(min(asked.from_ms, until), min(asked.to_ms or until, until))
-        text = playlist(camera, asked, self.since_ms(request, camera, now), now)
+        segment_ms = asked_number(request, "segment_ms", SEGMENT_MS, within=SEGMENT_MS_WITHIN)
+        text = playlist(camera, asked, self.since_ms(request, camera, now), now, segment_ms)
         end = {} if asked.to_ms is None else {"to": text_of(asked.to_ms)}
         self.told(request, camera, AuditEntry.Action.REPLAY, **{"from": text_of(asked.from_ms), **end})
         response = HttpResponse(text, content_type="application/vnd.apple.mpegurl")

@@ -1,7 +1,8 @@
 """HLS of stored footage: byte ranges of the chunk files, nothing is repackaged (RFC 8216).
 
-A segment is a few whole fragments, about six seconds. Its borders depend only on the chunk's own index, so they stay
-where they are while the chunk grows. Dates are given per chunk; where the media times break off is a DISCONTINUITY.
+A segment is a few whole fragments, as many as make the length that is asked for: few for a player that wants its first
+picture soon, more for a list of a day. Its borders depend only on that and on the chunk's own index, so they stay where
+they are while the chunk grows. Dates are given per chunk; where the media times break off is a DISCONTINUITY.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from storage.models import Chunk
 from storage.models.chunk import ms_of
 from storage.range import Range, text_of
 
-SEGMENT_MS = 5000  # fragments are added until a segment has at least this much
+SEGMENT_MS = 5000  # fragments are added until a segment has at least this much, unless something else is asked for
 QUIET_AFTER = timedelta(seconds=30)  # an open chunk that long without a byte is shown to its end
 LONGEST = timedelta(hours=49)
 COLUMNS = (
@@ -43,30 +44,31 @@ class Part(NamedTuple):
 class Text:
     """The playlist in the making."""
 
+    longest_ms: int
     lines: list[str] = field(default_factory=list)
-    longest_ms: int = SEGMENT_MS
     skipped: int = 0  # segments that are older than the person may see
     segments: int = 0
     stream: tuple[object, ...] = ()  # what must stay the same for media times to run on
     expected_ms: float = 0  # media time at which the next chunk of the stream would begin
 
 
-def playlist(camera: Camera, asked: Range, since_ms: int | None, now: datetime) -> str:
+def playlist(camera: Camera, asked: Range, since_ms: int | None, now: datetime, segment_ms: int = SEGMENT_MS) -> str:
     """The playlist of a range; with its end open it grows. Raises NothingStored.
 
-    `since_ms`: earliest instant that may be shown; segments before it are counted and left out.
+    `since_ms`: earliest instant that may be shown; segments before it are counted and left out. A segment has at least
+    `segment_ms`, but for the last one before a hole or the end.
     """
     finished = asked.to_ms is not None and asked.to_ms <= ms_of(now)
     end_ms = asked.to_ms if asked.to_ms is not None else ms_of(now + timedelta(days=1))
     rows = list(Chunk.objects.stored().filter(camera=camera).within(asked.from_ms, end_ms).values_list(*COLUMNS))
-    text = Text()
+    text = Text(segment_ms)
     for number, row in enumerate(rows, 1):
         pk, *_, started_ms, state, appended_at, _, fragments = row
         growing = not finished and number == len(rows) and state == Chunk.State.OPEN
         whole = not growing or appended_at < now - QUIET_AFTER
         edges = _cut(asked.from_ms - started_ms), _cut(end_ms - started_ms)
         shown_from = -1 if since_ms is None else _cut(since_ms - started_ms)
-        part, skipped = rendered(pk, started_ms, bytes(fragments), whole, edges, shown_from)
+        part, skipped = rendered(pk, started_ms, bytes(fragments), whole, edges, shown_from, segment_ms)
         text.skipped += skipped
         if part.segments:
             _add(text, row, part)
@@ -77,10 +79,16 @@ def playlist(camera: Camera, asked: Range, since_ms: int | None, now: datetime) 
 
 @lru_cache(maxsize=600)  # two camera-days
 def rendered(
-    pk: int, started_ms: int, fragments: bytes, whole: bool, edges: tuple[int, int], shown_from: int
+    pk: int,
+    started_ms: int,
+    fragments: bytes,
+    whole: bool,
+    edges: tuple[int, int],
+    shown_from: int,
+    segment_ms: int,
 ) -> tuple[Part, int]:
     """Lines of the segments that touch the edges; those that begin before `shown_from` are only counted."""
-    found = segments(fragments, whole, *edges)
+    found = segments(fragments, whole, *edges, segment_ms)
     shown = [segment for segment in found if segment[0] >= shown_from] if shown_from > 0 else found
     uri, longest_ms = f"chunks/{pk}.mp4\n", 0
     lines = []
@@ -101,14 +109,14 @@ def _seconds(ms: int) -> str:
     return f"{ms / 1000:.3f}"
 
 
-def segments(fragments: bytes, whole: bool, from_ms: int, to_ms: int) -> list[Segment]:
+def segments(fragments: bytes, whole: bool, from_ms: int, to_ms: int, segment_ms: int) -> list[Segment]:
     """The segments of an index that touch a range (ms after the first frame); `whole`: the unfinished one too."""
     found: list[Segment] = []
     begin = end = group_ms = offset = length = 0
     hole = False
     for at_offset, at_length, at_ms, duration_ms, _ in ENTRY.iter_unpack(fragments):
         broken = at_ms - end > HOLE_MS
-        if broken or end - group_ms >= SEGMENT_MS:
+        if broken or end - group_ms >= segment_ms:
             if length:
                 found.append((begin, end, offset, length, hole))
                 length, hole = 0, False
@@ -125,7 +133,7 @@ def segments(fragments: bytes, whole: bool, from_ms: int, to_ms: int) -> list[Se
         last = end
     else:
         last = end
-    if length and (whole or last - group_ms >= SEGMENT_MS):
+    if length and (whole or last - group_ms >= segment_ms):
         found.append((begin, last, offset, length, hole))
     return found
 

@@ -46,6 +46,16 @@ def asked_range(request: Request, *, longest: timedelta, open_end: bool, now: da
     return Range(from_ms, to_ms)
 
 
+def asked_number(request: Request, key: str, default: int, *, within: tuple[int, int]) -> int:
+    """`?key=`, a whole number between two others, both included; raises RangeInvalid in words."""
+    text, (least, most) = request.query_params.get(key), within
+    if not text:
+        return default
+    if text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most:
+        return int(text)
+    raise RangeInvalid(f"`{key}` must be a whole number from {least} to {most}.")
+
+
 def text_of(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return instant_of(ms).astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -17,6 +17,8 @@ import { access, current, renew } from './token.js';
 
 const BEHIND_EDGE = 4 * SECOND;
 const TRY_AGAIN_MS = 3000;
+// As short as it goes, a fragment each: less to fetch before the first picture, and the newest sooner.
+const SEGMENT_MS = 1000;
 
 /**
  * Debugging handle, read by the browser tests: `window.ucam.clocks` maps a camera's JID to the player of its recordings.
@@ -61,6 +63,7 @@ export class Playback extends Emitter {
   /** @type {import('./playlist.js').Range} */
   #range = { from: 0, to: 0 };
   #wanted = NaN;
+  #slack = 0;
   #loading = 0;
   #rate = 1;
   #frame_s = 1 / 25;
@@ -109,12 +112,13 @@ export class Playback extends Emitter {
     if (Math.abs(this.video.playbackRate - rate) > 0.005) this.video.playbackRate = rate;
   }
 
-  /** Shows an instant, playing on when `play`. @param {number} at @param {boolean} play */
-  seek(at, play) {
+  /** Shows an instant, or one up to `slack` ms before it that is shown sooner; plays on when `play`. @param {number} at @param {boolean} play @param {number} [slack] */
+  seek(at, play, slack = 0) {
     this.#wanted = at;
+    this.#slack = slack;
     this.#playWanted = play;
     this.at = at;
-    const target = this.#hls && this.#inside(at) ? mediaTimeOf(this.#pieces, at) : null;
+    const target = this.#hls && this.#inside(at) ? mediaTimeOf(this.#pieces, at, slack) : null;
     if (target === null) return void this.#load(rangeFor(at, this.now()));
     this.video.currentTime = target;
     this.#start();
@@ -123,6 +127,7 @@ export class Playback extends Emitter {
   /** The newest that is stored, growing on: stands in for the live picture. */
   newest() {
     this.#wanted = Infinity;
+    this.#slack = 0;
     this.#playWanted = true;
     void this.#load({ from: this.now() - 60 * SECOND, to: null });
   }
@@ -205,7 +210,7 @@ export class Playback extends Emitter {
     hls.on(Class.Events.LEVEL_UPDATED, (_, { details }) => this.#updated(hls, details));
     hls.on(Class.Events.ERROR, (_, error) => error.fatal && void this.#failed(Class, hls, error));
     const to = range.to === null ? '' : `&to=${encodeURIComponent(iso(range.to))}`;
-    hls.loadSource(cameraPath(this.camera, `playlist.m3u8?from=${encodeURIComponent(iso(range.from))}${to}`));
+    hls.loadSource(cameraPath(this.camera, `playlist.m3u8?from=${encodeURIComponent(iso(range.from))}${to}&segment_ms=${SEGMENT_MS}`));
     hls.attachMedia(this.video);
     this.#watchFrames(hls);
   }
@@ -225,7 +230,7 @@ export class Playback extends Emitter {
     if (end === null) return this.#nothing();
     const at = Math.min(this.#wanted, end - (this.#range.to === null ? BEHIND_EDGE : SECOND));
     // A position of 0 means "where you like" to hls.js while the list grows.
-    hls.startLoad(Math.max(mediaTimeOf(this.#pieces, at) ?? 0, 0.001));
+    hls.startLoad(Math.max(mediaTimeOf(this.#pieces, at, this.#slack) ?? 0, 0.001));
     this.#start();
   }
 
@@ -236,6 +241,7 @@ export class Playback extends Emitter {
     this.#pieces = details.fragments;
     if (!rewritten || Number.isNaN(this.at)) return;
     this.#wanted = this.at;
+    this.#slack = 0;
     void this.#load(this.#range);
   }
 

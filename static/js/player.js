@@ -131,8 +131,8 @@ export class Player extends Emitter {
     this.#changed();
   }
 
-  /** @param {number} at @param {boolean} [play] */
-  seek(at, play = !this.paused) {
+  /** @param {number} at @param {boolean} [play] @param {number} [slack] ms that the picture may be earlier, if it is there sooner */
+  seek(at, play = !this.paused, slack = 0) {
     const now = this.place.room.now();
     if (at >= now - SECOND) return this.goLive();
     this.#held = this.awaited = this.#before = NaN;
@@ -143,7 +143,7 @@ export class Player extends Emitter {
     if (span && (span.state === 'lost' || span.state === 'off' || span.state === 'on_camera' || span.cause === 'not_allowed')) this.#gap(span, at);
     else {
       this.#veilWith(null);
-      this.past.seek(at, play);
+      this.past.seek(at, play, slack);
     }
     this.emit('time', at);
     this.#changed();

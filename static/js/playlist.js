@@ -14,10 +14,15 @@ export function rangeFor(at, now) {
   return at > now - EDGE ? { from: Math.min(at, now) - BEFORE, to: null } : { from: at - BEFORE, to: Math.min(at + AFTER, now) };
 }
 
-/** Media time of an instant; in a gap that of the next picture; null when nothing follows. @param {Piece[]} pieces @param {number} at */
-export function mediaTimeOf(pieces, at) {
+/**
+ * Media time of an instant; in a gap that of the next picture; null when nothing follows. Within `slack` ms of the begin of a piece
+ * it is the begin: a keyframe lies there, and none of the pictures after it need be decoded to show it. @param {Piece[]} pieces @param {number} at @param {number} [slack]
+ */
+export function mediaTimeOf(pieces, at, slack = 0) {
   for (const { start, duration, programDateTime } of pieces) {
-    if (programDateTime !== null && at < programDateTime + duration * 1000) return start + Math.max(0, at - programDateTime) / 1000;
+    if (programDateTime === null || at >= programDateTime + duration * 1000) continue;
+    const late = at - programDateTime;
+    return start + (late > slack ? late / 1000 : 0);
   }
   return null;
 }

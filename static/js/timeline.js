@@ -17,7 +17,7 @@ import { around, follow, instantAt, pan, share, ticks, zoom } from './window.js'
 const TAP_PX = 6;
 const LETTER_PX = 6.8;
 
-/** @extends {Emitter<{seek: number, day: number, window: Window}>} */
+/** @extends {Emitter<{seek: {at: number, slack: number}, day: number, window: Window}>} slack: what the strip does not tell apart, in ms */
 export class Timeline extends Emitter {
   /** @type {Span[]} */
   spans = [];
@@ -239,10 +239,15 @@ export class Timeline extends Emitter {
     this.dayHere?.toggleAttribute('hidden', !(percent >= 0 && percent <= 100));
   }
 
-  /** @param {number} at */
-  #go(at) {
+  /** @param {number} at @param {number} [slack] */
+  #go(at, slack = 0) {
     this.#follows = true;
-    this.emit('seek', Math.min(at, this.now()));
+    this.emit('seek', { at: Math.min(at, this.now()), slack });
+  }
+
+  /** ms that a pixel of the strip is wide: no press means an instant more exactly. */
+  get #pixel() {
+    return (this.shown.to - this.shown.from) / Math.max(1, this.track.clientWidth);
   }
 
   #listen() {
@@ -324,7 +329,9 @@ export class Timeline extends Emitter {
     if (!this.#pointers.delete(event.pointerId)) return;
     this.#scrub = NaN;
     if (this.selection.drawing) return this.selection.finish();
-    if (!this.#moved) this.#go(this.#at(event));
+    if (this.#moved) return;
+    this.#unpeek(); // the player shows it; a small picture of the same would only be in its way
+    this.#go(this.#at(event), this.#pixel);
   }
 
   /** @param {PointerEvent} event */

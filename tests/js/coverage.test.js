@@ -65,6 +65,12 @@ test('media time and instants agree, both ways, over a gap', () => {
   assert.equal(endOf(PIECES), 154_000);
 });
 
+test('an instant that need not be exact is shown from the begin of its piece, if that is near enough', () => {
+  assert.equal(mediaTimeOf(PIECES, 105_500, 2000), 4);
+  assert.equal(mediaTimeOf(PIECES, 107_000, 2000), 7);
+  assert.equal(mediaTimeOf(PIECES, 130_000, 2000), 8);
+});
+
 test('an empty list has no instants', () => {
   assert.equal(instantOf([], 3), null);
   assert.equal(mediaTimeOf([], 3), null);

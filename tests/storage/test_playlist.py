@@ -18,10 +18,10 @@ from tests.storage.footage import DAY, TEN_O_CLOCK_MS, Device, Footage
 BASE = "/api/cameras/cam001@studio.loc/"
 
 
-def playlist(cast: Cast, from_s: float, to_s: float | None = None, person: Any = None) -> Any:
+def playlist(cast: Cast, from_s: float, to_s: float | None = None, person: Any = None, more: str = "") -> Any:
     query = f"?from={text_of(TEN_O_CLOCK_MS + int(from_s * 1000))}"
     query += "" if to_s is None else f"&to={text_of(TEN_O_CLOCK_MS + int(to_s * 1000))}"
-    return cast.api(person or cast.bob).get(f"{BASE}playlist.m3u8{query}")
+    return cast.api(person or cast.bob).get(f"{BASE}playlist.m3u8{query}{more}")
 
 
 def body(answer: Any) -> bytes:
@@ -103,6 +103,21 @@ def test_a_missing_fragment_within_a_chunk_is_a_discontinuity(cast: Cast, device
     text = playlist(cast, 0, 100).content.decode()
     assert (text.count("#EXT-X-DISCONTINUITY\n"), seconds(text)) == (1, 6)
     assert f"#EXT-X-PROGRAM-DATE-TIME:{DAY}T10:00:05.000Z" in text
+
+
+def test_who_wants_the_first_picture_soon_asks_for_short_segments(cast: Cast, device: Device, footage: Footage) -> None:
+    device.ship(footage.chunk(0, 7), close=False)
+    text = playlist(cast, 0, more="&segment_ms=1000").content.decode()
+    assert (text.count("#EXTINF:1.000,"), seconds(text)) == (7, 7)
+    assert "#EXT-X-TARGETDURATION:1\n" in text
+    assert playlist(cast, 0, more="&segment_ms=2000").content.decode().count("#EXTINF:2.000,") == 3
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "10001", "five", "1e3", "٣", "9" * 5000])
+def test_a_length_of_segments_that_makes_no_sense_is_refused_in_words(cast: Cast, asked: str) -> None:
+    answer = playlist(cast, 0, more=f"&segment_ms={asked}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "range_invalid")
+    assert "from 1 to 10000" in answer.json()["message"]
 
 
 def test_nothing_stored_is_said_in_words(cast: Cast) -> None:

@@ -132,7 +132,7 @@ class CameraPage {
     player.on('change', () => this.#controls());
     player.on('time', () => this.#tick());
     player.on('facts', (facts) => this.#facts(facts));
-    timeline.on('seek', (at) => this.#own(() => player.seek(at)));
+    timeline.on('seek', ({ at, slack }) => this.#own(() => player.seek(at, undefined, slack)));
     timeline.on('day', (at) => this.#day(at));
     timeline.on('window', ({ from, to }) => [from, to].forEach((at) => void this.cover.ask(dayStart(at))));
     this.cover.on('day', (at) => this.#covered(at));
