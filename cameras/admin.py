@@ -173,7 +173,7 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("text"))
     def words(self, alert: Alert) -> str:
         """In the reader's language."""
-        return alert.words()[1]
+        return alert.words(timezone.get_current_timezone())[1]
 
     @admin.display(description=gettext_lazy("state"))
     def state_text(self, alert: Alert) -> str:

@@ -1,7 +1,7 @@
 // How a camera is, in a word, an icon and a line of support. Pure: one place for all pages.
 
 import { t } from './text.js';
-import { MINUTE, ago, duration, moment, parse } from './time.js';
+import { MINUTE, ago, duration, moment, parse, withTimes } from './time.js';
 
 /** @typedef {import('./api.js').Camera} Camera */
 /** @typedef {'live' | 'recording' | 'pending' | 'offline' | 'off' | 'lost' | 'connecting'} ConditionState */
@@ -17,11 +17,11 @@ export function conditionOf(camera, now) {
   const { status } = camera;
   if (!status) return made('recording', 'recording', t('Online'), '');
   const { recorder, camera: source, encoder, storage } = status.parts;
-  if (recorder?.state === 'off') return made('off', 'off', t('Off'), recorder.words || t('Nothing is recorded'), t('Off'));
+  if (recorder?.state === 'off') return made('off', 'off', t('Off'), withTimes(recorder.words, now) || t('Nothing is recorded'), t('Off'));
   for (const part of [source, encoder, recorder]) {
-    if (part?.state === 'broken') return made('lost', 'lost', t('Not recording'), part.words || t('Look at the camera'), t('Not recording'));
+    if (part?.state === 'broken') return made('lost', 'lost', t('Not recording'), withTimes(part.words, now) || t('Look at the camera'), t('Not recording'));
   }
-  if (!status.recording) return made('connecting', 'connecting', t('Starting'), recorder?.words || t('It is about to record'));
+  if (!status.recording) return made('connecting', 'connecting', t('Starting'), withTimes(recorder?.words ?? '', now) || t('It is about to record'));
   if (storage && ['broken', 'degraded', 'off'].includes(storage.state)) return kept(status);
   if (status.catch_up_s) return made('recording', 'recording', t('Recording'), t('Catching up, {length} to go', { length: duration(status.catch_up_s * 1000) }));
   return made('recording', 'recording', t('Recording'), '');
