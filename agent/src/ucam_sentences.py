@@ -39,7 +39,7 @@ def said(sentences: list[Any]) -> Said:
 
 
 def kept(value: object) -> Any:
-    """A value as a sentence keeps it; an instant as RFC 3339 in UTC: whoever shows it writes it in the reader's zone."""
+    """A value as a sentence keeps it; an instant as RFC 3339 in UTC: pages write it in the reader's zone."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return value.sentences if isinstance(value, Said) else str(value)
