@@ -59,11 +59,10 @@ def _check_connection(camera: Camera, enrolled: bool, now: datetime) -> None:
     since = camera.disconnected_at or _enrolled_at(camera)
     if now - since <= OFFLINE_AFTER:
         return
-    facts = {"camera": str(camera), "since": since}
     if camera.disconnected_at:
-        what = say("{camera} has not been connected since {since}.", **facts)
+        what = say("It has not been connected since {since}.", since=since)
     else:
-        what = say("{camera} was enrolled, but has never been connected since {since}.", **facts)
+        what = say("It was enrolled, but has never been connected since {since}.", since=since)
     safe = say(
         "What storage has is safe; while it has power it goes on recording by itself and ships the rest later. "
         "Check its power and its network."

@@ -4,7 +4,7 @@ import { t } from './text.js';
 import { MINUTE, ago, duration, moment, parse, withTimes } from './time.js';
 
 /** @typedef {import('./api.js').Camera} Camera */
-/** @typedef {'live' | 'recording' | 'pending' | 'offline' | 'off' | 'lost' | 'connecting'} ConditionState */
+/** @typedef {'live' | 'recording' | 'pending' | 'offline' | 'off' | 'lost' | 'connecting' | 'new'} ConditionState */
 /** @typedef {{state: ConditionState, icon: string, word: string, support: string, note: string}} Condition note: what stands over a picture that is not live */
 
 /**
@@ -30,7 +30,8 @@ export function conditionOf(camera, now) {
 /** @param {Camera} camera @param {number} now */
 function offline(camera, now) {
   const since = parse(camera.offline_since);
-  if (Number.isNaN(since)) return made('offline', 'offline', t('Offline'), '', t('Never seen here yet'));
+  // Nothing is lost that never was: no alarm.
+  if (Number.isNaN(since)) return made('new', 'offline', t('Not here yet'), '', t('Never seen here yet'));
   const time = moment(since, now);
   return made('offline', 'offline', t('Offline'), now - since < MINUTE ? t('Went {ago}', { ago: ago(since, now) }) : t('Since {time}, {length}', { time, length: duration(now - since) }), t('Offline since {time}', { time }));
 }
@@ -48,7 +49,7 @@ function made(state, icon, word, support, note = '') {
 
 /** "4 recording, 1 off": a place in one line, what is well first. @param {Condition[]} conditions */
 export function summary(conditions) {
-  const words = { recording: t('recording'), live: t('recording'), connecting: t('starting'), pending: t('keeps footage on the camera'), off: t('off'), lost: t('not recording'), offline: t('offline') };
+  const words = { recording: t('recording'), live: t('recording'), connecting: t('starting'), pending: t('without storage'), off: t('off'), lost: t('not recording'), offline: t('offline'), new: t('not here yet') };
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const { state } of conditions) counts.set(words[state], (counts.get(words[state]) ?? 0) + 1);

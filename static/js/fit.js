@@ -5,7 +5,7 @@
 /** @typedef {{width: number, height: number, gap: number, head: number, foot: number}} Screen px; head: of a place, foot: below a picture */
 
 /** A smaller picture is hard to watch. */
-const NARROW = 240;
+const NARROW = 224;
 /** Words need so much beside a picture. */
 const BESIDE = 144;
 const RATIO = 9 / 16;

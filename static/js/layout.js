@@ -77,7 +77,8 @@ export class Layout {
   /** Room for the wall, the same with a scroll bar and without. @returns {import('./fit.js').Screen} */
   #screen() {
     const bar = innerWidth - document.documentElement.clientWidth;
-    return { width: this.wall.clientWidth + bar - EDGE, height: innerHeight - this.wall.offsetTop - EDGE, gap: GAP, head: HEAD, foot: FOOT };
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    return { width: this.wall.clientWidth + bar - EDGE, height: innerHeight - this.wall.offsetTop - EDGE, gap: GAP * rem, head: HEAD * rem, foot: FOOT * rem };
   }
 
   /** @param {KeyboardEvent} event */

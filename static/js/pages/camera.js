@@ -55,7 +55,7 @@ class CameraPage {
     this.calendar = new Calendar(camera.jid, now, (chosen) => this.timeline.goToDay(chosen));
     this.#head();
     this.#wire();
-    useKeys({ player: this.player, timeline: this.timeline, sound: this.sound, replay: this.replay, own: (act) => this.#own(act), fullscreen: () => void this.#fullscreen(), save: () => void this.#save() });
+    useKeys({ player: this.player, timeline: this.timeline, sound: this.sound, abreast: this.abreast, replay: this.replay, own: (act) => this.#own(act), fullscreen: () => void this.#fullscreen(), save: () => void this.#save() });
   }
 
   begin() {
@@ -204,8 +204,10 @@ class CameraPage {
   #controls() {
     const { player } = this;
     const play = part('play', HTMLButtonElement);
-    setIcon(/** @type {SVGElement} */ (play.firstElementChild), player.paused ? 'play' : 'pause');
-    play.setAttribute('aria-label', player.paused ? t('Play') : t('Pause'));
+    const still = player.paused || player.idle;
+    setIcon(/** @type {SVGElement} */ (play.firstElementChild), still ? 'play' : 'pause');
+    play.setAttribute('aria-label', still ? t('Play') : t('Pause'));
+    play.disabled = player.idle;
     const live = part('live', HTMLButtonElement);
     live.setAttribute('aria-pressed', String(player.mode === 'live'));
     const rate = part('rate', HTMLSelectElement);
