@@ -315,7 +315,7 @@ export class Player extends Emitter {
     const latest = parse(this.camera.latest_at);
     const words = Number.isNaN(since) ? t('Never seen here yet') : t('Offline since {time}', { time: moment(since, this.place.room.now()) });
     const back = Number.isNaN(latest) || !this.still.allowed ? null : h('button', { class: 'btn', type: 'button', onclick: () => this.seek(latest - MINUTE, true) }, icon('play'), t('Play the last minute, from {time}', { time: clock(latest - MINUTE) }));
-    this.#veilWith(h('div', { class: 'tile__note' }, icon('offline'), h('strong', {}, words), h('span', {}, t('The live picture comes by itself when the camera is back.')), back));
+    this.#veilWith(h('div', { class: 'tile__note' }, icon('offline'), h('strong', {}, words), h('span', {}, Number.isNaN(since) ? t('The picture comes once it is set up') : t('The live picture comes by itself when the camera is back.')), back));
   }
 
   /** @param {Span} span @param {number} at */

@@ -245,6 +245,7 @@ export default {
   'You are signed in, but you do not look after this installation. Ask somebody who does.': 'Sie sind angemeldet, aber Sie betreuen diese Anlage nicht. Fragen Sie jemanden, der es tut.',
   '{n} MB to send': 'noch {n} MB',
   'nothing': 'nichts',
+  'not known': 'nicht bekannt',
   'not told': 'nicht gesagt',
   'right': 'richtig',
   'off by {n} s': '{n} s daneben',

@@ -121,8 +121,9 @@ class CameraPage {
     const condition = conditionOf(this.camera, this.room.now());
     replace(part('state', HTMLElement), state(condition), condition.support ? h('span', { class: 'bar__sub only-desk' }, condition.support) : null);
     watchers(part('watchers', HTMLElement), this.place, this.camera.watchers);
-    const spool = this.camera.status?.spool_unshipped_bytes ?? 0;
-    setText(part('fact-spool', HTMLElement), spool > 8 * 2 ** 20 ? t('{n} MB to send', { n: Math.round(spool / 2 ** 20) }) : t('nothing'));
+    // What it said last was true then: of a camera that is away nobody knows what waits on it.
+    const spool = this.camera.online ? this.camera.status?.spool_unshipped_bytes : undefined;
+    setText(part('fact-spool', HTMLElement), spool === undefined ? t('not known') : spool > 8 * 2 ** 20 ? t('{n} MB to send', { n: Math.round(spool / 2 ** 20) }) : t('nothing'));
     const offset = this.camera.status?.clock_offset_ms;
     setText(part('fact-clock', HTMLElement), typeof offset !== 'number' ? t('not told') : Math.abs(offset) < 1000 ? t('right') : t('off by {n} s', { n: Math.round(Math.abs(offset) / 1000) }));
   }
