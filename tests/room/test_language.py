@@ -74,7 +74,7 @@ async def test_why_a_session_ended_is_said_in_the_viewers_language(lasting_cast:
     await bob.say(Call(session="one", to="cam001@studio.loc"))
     await camera.hear(Call)
     await camera.say(Hangup(session="one", reason=str(off), said=carried(off)))
-    assert (await bob.hear(Hangup)).reason == "Nach ihrem Zeitplan aus bis 2026-11-30T07:00:00Z."
+    assert (await bob.hear(Hangup)).reason == "Nach Zeitplan aus bis 2026-11-30T07:00:00Z."
     await bob.say(Call(session="two", to="cam001@studio.loc"))
     await camera.hear(Call)
     await camera.leave()

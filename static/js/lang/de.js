@@ -69,7 +69,7 @@ export default {
   'Since {time}, {length}': 'Seit {time}, {length}',
   'Offline since {time}': 'Offline seit {time}',
   'Safe on the camera': 'Sicher auf der Kamera',
-  'Safe on the camera, {length} left': 'Sicher auf der Kamera, Platz für {length}',
+  'Safe on the camera, {length} left': 'Sicher auf Kamera, noch {length}',
   'Storage away': 'Speicher nicht da',
   'recording': 'nehmen auf',
   'without storage': 'ohne Speicher',

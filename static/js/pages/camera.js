@@ -60,6 +60,7 @@ class CameraPage {
 
   begin() {
     document.title = `${this.camera.name} · ucam`;
+    part('camera', HTMLElement).removeAttribute('data-waits');
     part('no-replay', HTMLElement).hidden = this.replay;
     part('timeline', HTMLElement).hidden = !this.replay;
     for (const control of document.querySelectorAll('[data-needs="replay"]')) control.toggleAttribute('hidden', !this.replay);
