@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -54,6 +55,17 @@ def past(page: Page, more: str = "") -> None:
     expect(page.locator("#stage")).to_have_attribute("data-show", "past", timeout=60_000)
     page.keyboard.press("k")
     expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+
+
+def test_another_camera_is_one_key_away_and_shows_the_same_moment(alice: Page) -> None:
+    past(alice)
+    at = alice.locator("#clock").get_attribute("datetime") or ""
+    alice.keyboard.press("n")
+    alice.wait_for_url("**/cameras/cam002%40studio.loc/?at=*")
+    assert parse_qs(urlsplit(alice.url).query)["at"] == [at]
+    expect(alice.locator("#stage")).to_have_attribute("data-show", "past", timeout=60_000)
+    alice.locator("#add summary").click()
+    expect(alice.locator("#add-list a")).to_have_attribute("href", re.compile(r"/cameras/cam001%40studio.loc/\?at="))
 
 
 def test_how_late_the_live_picture_is_stands_below_it(alice: Page) -> None:
