@@ -70,7 +70,7 @@ export default {
   'Offline since {time}': 'Offline seit {time}',
   'Safe on the camera': 'Sicher auf der Kamera',
   'Safe on the camera, {length} left': 'Sicher auf Kamera, noch {length}',
-  'Storage away': 'Speicher nicht da',
+  'Storage away': 'Speicher weg',
   'recording': 'nehmen auf',
   'without storage': 'ohne Speicher',
   'not here yet': 'noch nicht da',
