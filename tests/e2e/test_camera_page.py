@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.agent.ip_camera import IpCamera
+from tests.e2e.axe import serious
 from tests.e2e.conftest import sign_in
 from tests.e2e.stack import Stack, until
 
@@ -165,12 +166,28 @@ def test_what_plays_rests_while_it_is_scrolled_away_and_plays_on_in_view(alice: 
     alice.set_viewport_size({"width": 1280, "height": 720})
 
 
+def dragged(page: Page, what: str, by: int) -> float:
+    """How far it went when its left edge was drawn that far to the left."""
+    before = page.locator(what).bounding_box()
+    assert before
+    page.mouse.move(before["x"] + 2, before["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(before["x"] + 2 - by, before["y"] + 20, steps=4)
+    page.mouse.up()
+    after = page.locator(what).bounding_box()
+    assert after
+    return before["x"] - after["x"]
+
+
 def test_a_link_to_a_range_opens_it_selected(stack: Stack, alice: Page) -> None:
     """The range goes from 45 s to 15 s ago: the camera has to be older than that for all of it to be stored."""
     access = stack.access_token()
     until(lambda: stored_s(stack, stack.camera_jid, access) > 55, "footage of the whole range is stored")
     past(alice)
     alice.keyboard.press("o")
+    assert serious(alice) == []
+    moved_px = dragged(alice, "#tl-grip-from", 40)
+    assert abs(moved_px - 40) < 3, "a handle stays under the pointer, wherever it was taken hold of"
     words = alice.locator("#range-span").inner_text()
     alice.locator("#range-share").click()
     expect(alice.get_by_text("Link copied")).to_be_attached()
