@@ -186,14 +186,14 @@ def test_a_link_to_a_range_opens_it_selected(stack: Stack, alice: Page) -> None:
     past(alice)
     alice.keyboard.press("o")
     assert serious(alice) == []
-    moved_px = dragged(alice, "#tl-grip-from", 40)
-    assert abs(moved_px - 40) < 3, "a handle stays under the pointer, wherever it was taken hold of"
     words = alice.locator("#range-span").inner_text()
     alice.locator("#range-share").click()
     expect(alice.get_by_text("Link copied")).to_be_attached()
     alice.goto(alice.evaluate(COPIED))
     expect(alice.locator("#range-span")).to_have_text(words, timeout=30_000)
     expect(alice.locator("#range-words")).to_contain_text("all stored", timeout=20_000)
+    moved_px = dragged(alice, "#tl-grip-from", 40)
+    assert abs(moved_px - 40) < 3, "a handle stays under the pointer, wherever it was taken hold of"
 
 
 def test_a_camera_that_does_not_record_says_so_and_claims_no_recording(
