@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
@@ -16,6 +17,7 @@ from cameras.enrolment.admin_page import EnrolmentPages
 from cameras.forms import CameraForm
 from cameras.models import Alert, Camera, EnrolmentCode, Location, Membership, Message
 from cameras.room.spoken import in_language, words_of
+from cameras.sentences import clock
 
 
 class MembershipInline(admin.TabularInline):
@@ -105,7 +107,7 @@ class CameraAdmin(Audited, EnrolmentPages):
         if camera.online:
             return gettext("in the room")
         if camera.disconnected_at:
-            since = f"{timezone.localtime(camera.disconnected_at):%Y-%m-%d %H:%M} UTC"
+            since = clock(camera.disconnected_at, ZoneInfo(camera.location.timezone))
             return gettext("offline since {time}").format(time=since)
         return gettext("never seen")
 
@@ -113,7 +115,10 @@ class CameraAdmin(Audited, EnrolmentPages):
     def status_words(self, camera: Camera) -> str:
         """The parts in words."""
         parts = (camera.status or {}).get("parts", {})
-        told = (f"{gettext(part)}: {words_of(state) or state['state']}" for part, state in parts.items())
+        told = (
+            f"{gettext(part)}: {words_of(state, ZoneInfo(camera.location.timezone)) or state['state']}"
+            for part, state in parts.items()
+        )
         return "; ".join(told) or gettext("nothing yet")
 
     @admin.display(description=gettext_lazy("enrolled"), boolean=True)
@@ -173,7 +178,7 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("text"))
     def words(self, alert: Alert) -> str:
         """In the reader's language."""
-        return alert.words()[1]
+        return alert.words(ZoneInfo(alert.location.timezone) if alert.location else timezone.get_current_timezone())[1]
 
     @admin.display(description=gettext_lazy("state"))
     def state_text(self, alert: Alert) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 import ucam_sentences
@@ -11,13 +12,14 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, override
 from ucam_sentences import Said, sentences_of, together
 
-__all__ = ["Said", "Sentence", "day", "in_words", "say", "sentences_of", "together", "translated"]
+__all__ = ["Said", "Sentence", "clock", "day", "in_words", "say", "sentences_of", "together", "translated"]
 
 Sentence = list[Any]  # as it lies in a row: [English, {name: text, {"day": "2026-12-14"} or a list of sentences}]
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")  # as ucam_sentences keeps one
 
 
 def say(english: str, **values: object) -> Said:
-    """One sentence; `{name}` in it is replaced by the value of that name: text, a number, a day, or what was said."""
+    """One sentence; `{name}` in it is replaced by its value: text, a number, a day, an instant, or what was said."""
     sentences = [[english, {name: _kept(value) for name, value in values.items()}]]
     with override("en"):
         said = Said(in_words(sentences))
@@ -25,9 +27,12 @@ def say(english: str, **values: object) -> Said:
     return said
 
 
-def in_words(sentences: Sequence[Any]) -> str:
-    """The sentences in the language that is active now; what nobody translated stays English."""
-    return ucam_sentences.in_words(sentences, _gettext, _shown)
+def in_words(sentences: Sequence[Any], zone: tzinfo | None = None) -> str:
+    """The sentences in the language that is active now; what nobody translated stays English.
+
+    Instants are written in this zone; without one they stay RFC 3339, for pages that know their reader's.
+    """
+    return ucam_sentences.in_words(sentences, _gettext, lambda value: _shown(value, zone))
 
 
 def translated(text: str) -> str:
@@ -40,13 +45,21 @@ def _gettext(english: str) -> str:
 
 
 def _kept(value: object) -> Any:
-    return {"day": value.isoformat()} if isinstance(value, date) else ucam_sentences.kept(value)
+    whole_day = isinstance(value, date) and not isinstance(value, datetime)
+    return {"day": value.isoformat()} if whole_day else ucam_sentences.kept(value)
 
 
-def _shown(value: Any) -> str:
-    return day(date.fromisoformat(value["day"])) if isinstance(value, dict) else str(value)
+def _shown(value: Any, zone: tzinfo | None) -> str:
+    if isinstance(value, dict):
+        return day(date.fromisoformat(value["day"]))
+    return clock(datetime.fromisoformat(value), zone) if zone and INSTANT.fullmatch(str(value)) else str(value)
 
 
 def day(at: date) -> str:
     """A day of the year as the reader writes it."""
     return date_format(at, gettext("j F"))
+
+
+def clock(at: datetime, zone: tzinfo) -> str:
+    """An instant as the reader writes it, with their zone at hand."""
+    return date_format(at.astimezone(zone), gettext("D d M H:i T"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.core.cache import cache
 from django.db.models import F
@@ -60,11 +59,10 @@ def _check_connection(camera: Camera, enrolled: bool, now: datetime) -> None:
     since = camera.disconnected_at or _enrolled_at(camera)
     if now - since <= OFFLINE_AFTER:
         return
-    facts = {"camera": str(camera), "since": local_time(since, camera)}
     if camera.disconnected_at:
-        what = say("{camera} has not been connected since {since}.", **facts)
+        what = say("It has not been connected since {since}.", since=since)
     else:
-        what = say("{camera} was enrolled, but has never been connected since {since}.", **facts)
+        what = say("It was enrolled, but has never been connected since {since}.", since=since)
     safe = say(
         "What storage has is safe; while it has power it goes on recording by itself and ships the rest later. "
         "Check its power and its network."
@@ -80,11 +78,6 @@ def _check_connection(camera: Camera, enrolled: bool, now: datetime) -> None:
 
 def _enrolled_at(camera: Camera) -> datetime:
     return DeviceToken.objects.alive().filter(camera=camera).order_by("created_at")[0].created_at
-
-
-def local_time(at: datetime, camera: Camera) -> str:
-    """An instant as people at the camera's place write it."""
-    return at.astimezone(ZoneInfo(camera.location.timezone)).strftime("%Y-%m-%d %H:%M")
 
 
 def _check_parts(camera: Camera, status: Status, now: datetime) -> None:

@@ -127,9 +127,9 @@ def tell_retention(now: datetime) -> bool:
         Alert.Level.WARNING,
         say("Old footage is not being deleted"),
         say(
-            "The last pass ended at {at} UTC. What is stored is safe, and new footage is taken as long as there is "
+            "The last pass ended at {at}. What is stored is safe, and new footage is taken as long as there is "
             "room. Look at the server's log; restart the server.",
-            at=f"{stamp:%Y-%m-%d %H:%M}",
+            at=stamp,
         ),
     )
     return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 PLACE = re.compile(r"\{(\w+)\}")
@@ -21,7 +22,7 @@ class Said(str):
 
 
 def say(text: str, /, **values: object) -> Said:
-    """One sentence; `{name}` in it is replaced by the value of that name: text, a number, or what was said."""
+    """One sentence; `{name}` in it is replaced by the value of that name: text, a number, an instant, what was said."""
     return said([[text, {name: kept(value) for name, value in values.items()}]])
 
 
@@ -38,7 +39,9 @@ def said(sentences: list[Any]) -> Said:
 
 
 def kept(value: object) -> Any:
-    """A value as a sentence keeps it."""
+    """A value as a sentence keeps it; an instant as RFC 3339 in UTC: pages write it in the reader's zone."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return value.sentences if isinstance(value, Said) else str(value)
 
 

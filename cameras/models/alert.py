@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
@@ -144,9 +144,9 @@ class Alert(models.Model):
 
         transaction.on_commit(lambda: alert_changed(self))
 
-    def words(self) -> tuple[str, str]:
-        """Title and text in the language that is active now."""
-        return in_words(self.title_said) or self.title, in_words(self.text_said) or self.text
+    def words(self, zone: tzinfo | None = None) -> tuple[str, str]:
+        """Title and text in the language that is active now; instants in this zone, else as RFC 3339."""
+        return in_words(self.title_said, zone) or self.title, in_words(self.text_said, zone) or self.text
 
     def notice(self) -> AlertNotice:
         """The same as the room says it, in the language that is active now."""

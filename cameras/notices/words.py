@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop, override
 
 from cameras.models import Alert, Delivery, NoticePlan
+from cameras.sentences import clock
 
 TITLES = {
     "reminded": gettext_noop("Still open"), "escalated": gettext_noop("Nobody has it yet"),
@@ -45,8 +45,8 @@ def _test(row: Delivery) -> Notice:
 
 def _about(row: Delivery, alert: Alert) -> Notice:
     kind = row.occasion.partition("-")[0]
-    title, text = alert.words()
     zone = NoticePlan.of(row.channel.user).zone(alert.location)
+    title, text = alert.words(zone)
     return Notice(
         title=f"{gettext(TITLES[kind])}: {title}" if kind in TITLES else title,
         text="" if kind == "cleared" else text,
@@ -80,8 +80,3 @@ def times_today(alert: Alert) -> int:
     """How often the same trouble came within the day before this one."""
     rows = Alert.objects.filter(about=alert.about, pk__lte=alert.pk)
     return rows.filter(raised_at__gte=alert.raised_at - timedelta(days=1)).count()
-
-
-def clock(at: datetime, zone: ZoneInfo) -> str:
-    """An instant as the reader writes it, with their zone at hand."""
-    return date_format(at.astimezone(zone), gettext("D d M H:i T"))

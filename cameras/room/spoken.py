@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -61,6 +62,6 @@ def part_in_language(part: PartState) -> PartState:
     return msgspec.structs.replace(part, words=in_words(part.said)[:WORDS_MAX], said=[]) if part.said else part
 
 
-def words_of(part: Mapping[str, Any]) -> str:
-    """The words of a part as it is stored, in the language that is active now."""
-    return in_words(part.get("said") or []) or str(part.get("words") or "")
+def words_of(part: Mapping[str, Any], zone: tzinfo | None = None) -> str:
+    """The words of a part as it is stored, in the language that is active now; instants in this zone."""
+    return in_words(part.get("said") or [], zone) or str(part.get("words") or "")

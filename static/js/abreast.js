@@ -1,9 +1,12 @@
 // Up to four cameras on one clock: the first player leads, the others keep its time. Which they are stands in the address.
+// From here one goes to another camera too, at the moment that this one shows.
 
+import { cameraPage } from './api.js';
 import { h, icon, part, replace } from './dom.js';
 import { Emitter } from './emitter.js';
 import { Mate } from './mate.js';
 import { t } from './text.js';
+import { iso } from './time.js';
 
 const MOST = 4;
 const KEY = 'with';
@@ -69,10 +72,31 @@ export class Abreast extends Emitter {
 
   #offer() {
     const others = [...this.place.cameras.values()].filter(({ jid }) => jid !== this.leader.camera.jid && !this.mates.has(jid));
-    if (this.mates.size >= MOST - 1) return replace(this.#list, h('li', { class: 'muted' }, t('{n} cameras are as many as fit. Put one away first.', { n: MOST })));
-    if (!others.length) return replace(this.#list, h('li', { class: 'muted' }, t('All your cameras are here.')));
-    replace(this.#list, ...others.map(({ jid, name, location_name, location }) =>
-      h('li', {}, h('button', { class: 'btn btn--quiet full', type: 'button', onclick: () => this.#take(jid) }, icon('camera'), name, h('span', { class: 'muted' }, location_name || location)))));
+    const full = this.mates.size >= MOST - 1;
+    const words = full ? t('{n} cameras are as many as fit. Put one away first.', { n: MOST }) : others.length ? '' : t('All your cameras are here.');
+    replace(this.#list, ...others.map((camera) => this.#other(camera, full)), words && h('li', { class: 'muted' }, words));
+  }
+
+  /** @param {import('./api.js').Camera} camera @param {boolean} full there is no room for one more */
+  #other({ jid, name, location_name: place, location }, full) {
+    const beside = t('{camera} beside this one', { camera: name });
+    const there = h('a', { class: 'btn btn--quiet', href: this.#pageOf(jid) }, icon('camera'), h('span', { class: 'others__name' }, name, h('small', { class: 'muted' }, place || location)));
+    // The player goes on while the list is open.
+    there.addEventListener('click', () => (there.href = this.#pageOf(jid)));
+    return h('li', { class: 'others__one' }, there, h('button', { class: 'btn btn--quiet btn--icon', type: 'button', disabled: full, 'aria-label': beside, title: beside, onclick: () => this.#take(jid) }, icon('plus')));
+  }
+
+  /** A camera's page at the moment that is shown here. @param {string} jid */
+  #pageOf(jid) {
+    const { mode, at } = this.leader;
+    return cameraPage(jid, mode === 'live' || Number.isNaN(at) ? null : iso(at));
+  }
+
+  /** On to the next camera of the wall, or back, at the same moment. @param {1 | -1} by */
+  turn(by) {
+    const all = [...this.place.cameras.keys()];
+    const next = all.at((all.indexOf(this.leader.camera.jid) + by) % all.length);
+    if (next && all.length > 1) location.assign(this.#pageOf(next));
   }
 
   /** @param {string} jid */

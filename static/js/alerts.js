@@ -5,7 +5,7 @@ import { cameraPage, getAlerts, picture, post } from './api.js';
 import { h, icon } from './dom.js';
 import { face } from './faces.js';
 import { t } from './text.js';
-import { duration, moment, parse } from './time.js';
+import { duration, moment, parse, withTimes } from './time.js';
 
 /** @typedef {import('./protocol.js').AlertNotice} AlertNotice */
 /** @typedef {import('./place.js').Place} Place */
@@ -159,6 +159,6 @@ export function alertCard(alert, place) {
   if (alert.state === 'cleared') return overCard(alert, place);
   const actions = alertActions(alert, place);
   return h('article', { class: 'alert', 'data-kind': alertKind(alert), 'data-alert': alert.id },
-    h('div', { class: 'alert__text' }, h('h3', { class: 'alert__title' }, icon(alertIcon(alert)), alert.title), alert.text ? h('p', {}, alert.text) : null,
+    h('div', { class: 'alert__text' }, h('h3', { class: 'alert__title' }, icon(alertIcon(alert)), alert.title), alert.text ? h('p', {}, withTimes(alert.text, place.room.now())) : null,
       alertPicture(alert, place), h('p', { class: 'alert__facts' }, [alertWhen(alert, place.room.now()), alertSteps(alert, place.room.now())].filter(Boolean).join(' · ')), actions.length ? h('div', { class: 'alert__do' }, ...actions) : null));
 }

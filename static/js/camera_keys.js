@@ -7,7 +7,7 @@ import { MINUTE, SECOND } from './time.js';
 
 /**
  * `own`: does something as the person's own doing, `replay`: recordings may be seen.
- * @typedef {{player: import('./player.js').Player, timeline: import('./timeline.js').Timeline, sound: import('./sound.js').SoundControl, replay: boolean,
+ * @typedef {{player: import('./player.js').Player, timeline: import('./timeline.js').Timeline, sound: import('./sound.js').SoundControl, abreast: import('./abreast.js').Abreast, replay: boolean,
  *   own: (act: () => void) => void, fullscreen: () => void, save: () => void}} Page
  */
 
@@ -28,8 +28,8 @@ export function useKeys(page) {
 }
 
 /** @param {Page} page @returns {Record<string, (shift: boolean) => void>} */
-function always({ player, sound, own, fullscreen, save }) {
-  return { f: fullscreen, s: save, l: () => own(() => player.goLive()), m: () => sound.toggle(), c: () => part('share', HTMLButtonElement).click() };
+function always({ player, sound, abreast, own, fullscreen, save }) {
+  return { f: fullscreen, s: save, l: () => own(() => player.goLive()), m: () => sound.toggle(), c: () => part('share', HTMLButtonElement).click(), n: () => abreast.turn(1), p: () => abreast.turn(-1) };
 }
 
 /** @param {Page} page @returns {Record<string, (shift: boolean) => void>} */
@@ -54,7 +54,7 @@ function replaying({ player, timeline, own }) {
 
 /** @returns {import('./keys.js').Key[]} */
 function names() {
-  return [['L', t('live')], ['S', t('save the picture')], ['C', t('link to this moment')], ['F', t('full screen')], ['M', t('sound on or off')]];
+  return [['N P', t('another camera, same moment')], ['L', t('live')], ['S', t('save the picture')], ['C', t('link to this moment')], ['F', t('full screen')], ['M', t('sound on or off')]];
 }
 
 /** @returns {import('./keys.js').Key[]} */

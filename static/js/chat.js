@@ -12,7 +12,7 @@ import { bare } from './protocol.js';
 import { Still } from './still.js';
 import { Stream } from './stream.js';
 import { t } from './text.js';
-import { clock, date, hourMinute, moment, parse } from './time.js';
+import { clock, date, hourMinute, moment, parse, withTimes } from './time.js';
 
 /** @typedef {import('./protocol.js').Chat} Chat */
 /** @typedef {import('./protocol.js').AlertNotice} AlertNotice */
@@ -269,7 +269,7 @@ export class Conversation {
     const toMe = Boolean(mine && message.text.toLowerCase().includes(`@${mine}`));
     return h('li', { class: toMe ? 'msg msg--to-me' : 'msg', 'data-message': message.id }, camera ? cameraFace() : face(name),
       h('div', { class: 'msg__head' }, h('span', { class: 'msg__from' }, name), time(at, hourMinute(at), 'msg__at'), privately),
-      h('div', { class: 'msg__body' }, this.#words(message.text), this.#instant(message)));
+      h('div', { class: 'msg__body' }, this.#words(camera ? withTimes(message.text, this.room.now()) : message.text), this.#instant(message)));
   }
 
   /** @param {string} text */

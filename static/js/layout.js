@@ -1,12 +1,22 @@
 // How the wall is laid out, full screen, and the keys that go from camera to camera.
 
 import { part } from './dom.js';
+import { fit } from './fit.js';
 
 const KEY = 'ucam.layout';
-/** Cameras in a row; `auto`: as many as fit well. */
+/** Cameras in a row; `auto`: all of them on one screen, if they fit. */
 const LAYOUTS = ['auto', '1', '2', '3', '4', '6'];
+/** On less, the style sheet alone decides. */
+const DESK = 640;
+/** Below the wall and beside it, px; between tiles; a place's head; a picture's strip and words. */
+const EDGE = 16;
+const GAP = 12;
+const HEAD = 32;
+const FOOT = 64;
 
 export class Layout {
+  #arranged = '';
+
   /** @param {HTMLElement} wall */
   constructor(wall) {
     this.wall = wall;
@@ -15,6 +25,9 @@ export class Layout {
     choice.value = LAYOUTS.includes(kept) ? kept : 'auto';
     choice.addEventListener('change', () => this.#set(choice.value));
     this.#set(choice.value);
+    // It sees the cameras come, the room's panel open and the window change.
+    new ResizeObserver(() => this.#arrange()).observe(wall);
+    addEventListener('resize', () => this.#arrange());
     const full = part('wall-full', HTMLButtonElement);
     full.addEventListener('click', () => void this.fullscreen());
     full.hidden = !document.fullscreenEnabled;
@@ -32,6 +45,40 @@ export class Layout {
   #set(layout) {
     this.wall.dataset.columns = layout;
     localStorage.setItem(KEY, layout);
+    this.#arrange();
+  }
+
+  /** Every camera to its place; nothing is touched while nothing has changed. */
+  #arrange() {
+    const places = [...this.wall.children].filter((place) => place instanceof HTMLElement && !place.ariaBusy);
+    const tiles = places.map((place) => /** @type {HTMLElement[]} */ ([...place.querySelectorAll('.tile')]));
+    const counts = tiles.map(({ length }) => length);
+    const screen = this.#screen();
+    const key = JSON.stringify([counts, screen, this.wall.dataset.columns]);
+    if (key === this.#arranged) return;
+    this.#arranged = key;
+    const fits = this.wall.clientWidth >= DESK && counts.every(Boolean) && counts.length > 0;
+    this.wall.toggleAttribute('data-fit', fits);
+    if (!fits) return;
+    const { stands, picture } = fit(counts, screen, Number(this.wall.dataset.columns) || undefined);
+    this.wall.style.setProperty('--picture', `${Math.floor(picture)}px`);
+    stands.forEach(({ rows, share, abreast }, n) => {
+      const { style } = /** @type {HTMLElement} */ (places[n]);
+      style.setProperty('--share', String(share));
+      style.setProperty('--abreast', String(abreast));
+      const each = rows.flatMap((row) => Array(row.tiles).fill(row));
+      tiles[n].forEach((tile, m) => {
+        tile.style.setProperty('--in-row', each[m].tiles);
+        tile.toggleAttribute('data-lies', each[m].lies);
+      });
+    });
+  }
+
+  /** Room for the wall, the same with a scroll bar and without. @returns {import('./fit.js').Screen} */
+  #screen() {
+    const bar = innerWidth - document.documentElement.clientWidth;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    return { width: this.wall.clientWidth + bar - EDGE, height: innerHeight - this.wall.offsetTop - EDGE, gap: GAP * rem, head: HEAD * rem, foot: FOOT * rem };
   }
 
   /** @param {KeyboardEvent} event */

@@ -3,6 +3,7 @@
 import { Emitter } from './emitter.js';
 import { backoff_ms } from './room.js';
 import { t } from './text.js';
+import { withTimes } from './time.js';
 
 /** @typedef {'idle' | 'connecting' | 'live' | 'fallback' | 'failed'} LiveState fallback: no picture in time, trying on; failed: refused for good */
 /** @typedef {{latency_ms: number | null, width: number, height: number, fps: number, kbit: number, way: 'direct' | 'relay' | ''}} LiveFacts */
@@ -67,7 +68,7 @@ export class Live extends Emitter {
     this.#offs = [
       this.room.on('offer', (message) => message.session === this.#session && void this.#offered(message.sdp)),
       this.room.on('candidate', (message) => message.session === this.#session && void this.#candidate(message)),
-      this.room.on('hangup', (message) => message.session === this.#session && this.#lost(message.reason || t('The camera ended the session.'))),
+      this.room.on('hangup', (message) => message.session === this.#session && this.#lost(withTimes(message.reason, this.room.now()) || t('The camera ended the session.'))),
       this.room.on('error', (message) => message.id === this.#session && this.#refused(message)),
       // The server ends the sessions of a connection that is gone: begin again when the room is back.
       this.room.on('state', (state) => state === 'open' && this.#again('')),

@@ -114,6 +114,11 @@ export class Player extends Emitter {
     return this.mode === 'past' && Number.isNaN(this.#held) && this.past.running;
   }
 
+  /** There is nothing that could be stopped or played: no live picture comes and nothing stands in. */
+  get idle() {
+    return this.mode === 'live' && this.stage.dataset.show === 'still' && !this.camera.online;
+  }
+
   get paused() {
     return this.mode === 'past' && (!Number.isNaN(this.#held) || this.pastVideo.paused);
   }
@@ -155,6 +160,7 @@ export class Player extends Emitter {
   }
 
   toggle() {
+    if (this.idle) return;
     this.#resumes = false;
     if (this.mode === 'live') return this.#hold();
     if (!Number.isNaN(this.#held)) return this.seek(this.#held, true);
@@ -280,10 +286,18 @@ export class Player extends Emitter {
   #sayFallback() {
     const { state, word, support } = conditionOf(this.camera, this.place.room.now());
     // Without a recording there is nothing that could stand in, and nobody may read that nothing is lost.
-    if (state === 'lost' || state === 'off') return this.#say(state === 'off' ? 'note' : 'lost', word, `${support.replace(/\.?$/, '.')} ${t('The live picture comes by itself when the camera is back.')}`);
+    if (state === 'lost' || state === 'off') return this.#say(state, word, `${support.replace(/\.?$/, '.')} ${t('The live picture comes by itself when the camera is back.')}`);
     if (!this.still.allowed) return this.#say('pending', t('No live picture just now'), `${this.live.reason} ${t('It is tried on.')}`, t('Try now'), () => this.#tryLive());
+    if (this.place.room.now() - this.lastPicture > STANDS_MS) return this.#sayLast(state === 'pending');
     const behind = this.stage.dataset.show === 'past' && !Number.isNaN(this.past.at) ? t('Live through storage, {length} behind', { length: duration(this.place.room.now() - this.past.at) }) : t('Looking for another way');
     this.#say('pending', behind, `${this.live.reason} ${t('You see the recording as it arrives. Nothing is lost.')}`, t('Try direct again'), () => this.#tryLive());
+  }
+
+  /** The recording has come to its end, and so has what stood in for a live picture. @param {boolean} kept the camera keeps what follows */
+  #sayLast(kept) {
+    const time = moment(this.lastPicture, this.place.room.now());
+    const words = kept ? t('The last picture is of {time}. What was recorded since is safe on the camera.', { time }) : t('The last picture is of {time}.', { time });
+    this.#say('pending', t('No live picture just now'), `${this.live.reason} ${words}`, t('Try now'), () => this.#tryLive());
   }
 
   #pastPicture() {
@@ -301,7 +315,7 @@ export class Player extends Emitter {
     const latest = parse(this.camera.latest_at);
     const words = Number.isNaN(since) ? t('Never seen here yet') : t('Offline since {time}', { time: moment(since, this.place.room.now()) });
     const back = Number.isNaN(latest) || !this.still.allowed ? null : h('button', { class: 'btn', type: 'button', onclick: () => this.seek(latest - MINUTE, true) }, icon('play'), t('Play the last minute, from {time}', { time: clock(latest - MINUTE) }));
-    this.#veilWith(h('div', { class: 'tile__note' }, icon('offline'), h('strong', {}, words), h('span', {}, t('The live picture comes by itself when the camera is back.')), back));
+    this.#veilWith(h('div', { class: 'tile__note' }, icon('offline'), h('strong', {}, words), h('span', {}, Number.isNaN(since) ? t('The picture comes once it is set up') : t('The live picture comes by itself when the camera is back.')), back));
   }
 
   /** @param {Span} span @param {number} at */
@@ -369,13 +383,13 @@ export class Player extends Emitter {
     replace(this.veil, words);
   }
 
-  /** A notice below the picture, never over it. @param {'pending' | 'lost' | 'note' | null} kind @param {string} [title] @param {string} [words] @param {string} [action] @param {() => void} [act] */
+  /** A notice below the picture, never over it. @param {'pending' | 'lost' | 'note' | 'off' | null} kind @param {string} [title] @param {string} [words] @param {string} [action] @param {() => void} [act] */
   #say(kind, title = '', words = '', action = '', act = undefined) {
     clearTimeout(this.#noted);
     this.notice.hidden = !kind;
     if (!kind) return replace(this.notice);
     this.notice.dataset.kind = kind;
-    replace(this.notice, icon({ lost: 'warning', pending: 'direct', note: 'forward-10' }[kind]), h('div', {}, h('strong', {}, title), h('p', {}, words)),
+    replace(this.notice, icon({ lost: 'warning', pending: 'direct', note: 'forward-10', off: 'off' }[kind]), h('div', {}, h('strong', {}, title), h('p', {}, words)),
       act ? h('button', { class: 'btn push', type: 'button', onclick: act }, icon('refresh'), action) : null);
   }
 

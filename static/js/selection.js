@@ -15,6 +15,8 @@ export class Selection extends Emitter {
   range = null;
   /** Where a range that is being drawn began. */
   #anchor = NaN;
+  /** How far from its end a handle was taken hold of, in ms: it does not jump under the finger. */
+  #held = 0;
   #layer = part('tl-select', HTMLElement);
   #grips = { from: part('tl-grip-from', HTMLElement), to: part('tl-grip-to', HTMLElement) };
 
@@ -86,11 +88,12 @@ export class Selection extends Emitter {
     grip.addEventListener('pointerdown', (event) => {
       event.stopPropagation();
       grip.setPointerCapture(event.pointerId);
+      this.#held = this.at(event) - (this.range?.[end] ?? NaN);
     });
     grip.addEventListener('pointermove', (event) => {
       if (!grip.hasPointerCapture(event.pointerId)) return;
       event.stopPropagation();
-      this.#pull(end, this.at(event));
+      this.#pull(end, this.at(event) - this.#held);
       this.emit('drag', this.range?.[end] ?? NaN);
     });
     for (const over of /** @type {const} */ (['pointerup', 'pointercancel'])) {

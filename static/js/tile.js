@@ -84,7 +84,8 @@ export class Tile {
   /** What stands in the picture's place, in words. */
   #noPicture() {
     if (!this.image.hidden) return t('Last picture shown');
-    return this.still.allowed || !this.camera.offline_since ? t('No picture yet') : t('The picture comes when it is back');
+    if (!this.camera.online && !this.camera.offline_since) return t('The picture comes once it is set up');
+    return this.still.allowed ? t('No picture yet') : t('The picture comes when it is back');
   }
 
   close() {

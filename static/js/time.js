@@ -62,6 +62,23 @@ export function moment(ms, now) {
   return dayStart(ms) === dayStart(now) ? at : `${day(ms)}, ${at}`;
 }
 
+/** "14:41" today, "Mon 14:41" within a week, else with the day: within a sentence. @param {number} ms @param {number} now */
+function near(ms, now) {
+  const days = Math.round(Math.abs(dayStart(ms) - dayStart(now)) / (24 * HOUR));
+  if (!days || days > 6) return moment(ms, now);
+  return format({ weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms).replace(',', '');
+}
+
+const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+
+/** A sentence of the server or of a camera, its instants (RFC 3339, UTC) as the reader writes them. @param {string} text @param {number} now */
+export function withTimes(text, now) {
+  return text.replace(INSTANT, (instant) => {
+    const at = parse(instant);
+    return Number.isNaN(at) ? instant : near(at, now);
+  });
+}
+
 /** First millisecond of the viewer's day that holds the instant. @param {number} ms */
 export function dayStart(ms) {
   return new Date(ms).setHours(0, 0, 0, 0);

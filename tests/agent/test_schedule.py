@@ -101,7 +101,8 @@ def test_without_a_schedule_it_records_always() -> None:
 
 
 def test_words_tell_until_when_it_is_off() -> None:
-    assert schedule.words(NIGHTS, datetime(2026, 11, 24, 12, tzinfo=UTC)) == "Off by its schedule until Friday 20:00."
+    words = schedule.words(NIGHTS, datetime(2026, 11, 24, 12, tzinfo=UTC))
+    assert words == "Off by its schedule until 2026-11-27T19:00:00Z."  # Friday, eight in the evening at the camera
 
 
 def test_an_unknown_time_zone_goes_by_utc() -> None:

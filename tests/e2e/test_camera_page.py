@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.agent.ip_camera import IpCamera
+from tests.e2e.axe import serious
 from tests.e2e.conftest import sign_in
 from tests.e2e.stack import Stack, until
 
@@ -54,6 +56,17 @@ def past(page: Page, more: str = "") -> None:
     expect(page.locator("#stage")).to_have_attribute("data-show", "past", timeout=60_000)
     page.keyboard.press("k")
     expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+
+
+def test_another_camera_is_one_key_away_and_shows_the_same_moment(alice: Page) -> None:
+    past(alice)
+    at = alice.locator("#clock").get_attribute("datetime") or ""
+    alice.keyboard.press("n")
+    alice.wait_for_url("**/cameras/cam002%40studio.loc/?at=*")
+    assert parse_qs(urlsplit(alice.url).query)["at"] == [at]
+    expect(alice.locator("#stage")).to_have_attribute("data-show", "past", timeout=60_000)
+    alice.locator("#add summary").click()
+    expect(alice.locator("#add-list a")).to_have_attribute("href", re.compile(r"/cameras/cam001%40studio.loc/\?at="))
 
 
 def test_how_late_the_live_picture_is_stands_below_it(alice: Page) -> None:
@@ -153,18 +166,34 @@ def test_what_plays_rests_while_it_is_scrolled_away_and_plays_on_in_view(alice: 
     alice.set_viewport_size({"width": 1280, "height": 720})
 
 
+def dragged(page: Page, what: str, by: int) -> float:
+    """How far it went when its left edge was drawn that far to the left."""
+    before = page.locator(what).bounding_box()
+    assert before
+    page.mouse.move(before["x"] + 2, before["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(before["x"] + 2 - by, before["y"] + 20, steps=4)
+    page.mouse.up()
+    after = page.locator(what).bounding_box()
+    assert after
+    return before["x"] - after["x"]
+
+
 def test_a_link_to_a_range_opens_it_selected(stack: Stack, alice: Page) -> None:
     """The range goes from 45 s to 15 s ago: the camera has to be older than that for all of it to be stored."""
     access = stack.access_token()
     until(lambda: stored_s(stack, stack.camera_jid, access) > 55, "footage of the whole range is stored")
     past(alice)
     alice.keyboard.press("o")
+    assert serious(alice) == []
     words = alice.locator("#range-span").inner_text()
     alice.locator("#range-share").click()
     expect(alice.get_by_text("Link copied")).to_be_attached()
     alice.goto(alice.evaluate(COPIED))
     expect(alice.locator("#range-span")).to_have_text(words, timeout=30_000)
     expect(alice.locator("#range-words")).to_contain_text("all stored", timeout=20_000)
+    moved_px = dragged(alice, "#tl-grip-from", 40)
+    assert abs(moved_px - 40) < 3, "a handle stays under the pointer, wherever it was taken hold of"
 
 
 def test_a_camera_that_does_not_record_says_so_and_claims_no_recording(

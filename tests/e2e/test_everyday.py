@@ -61,6 +61,15 @@ def bob(stack: Stack, browser: Browser) -> Iterator[Page]:
     page.context.close()
 
 
+# How far the wall reaches below the screen, and what each row of it leaves free at its end, in px.
+EDGES = """() => {
+  const all = [...document.querySelectorAll('.tile')].map((tile) => tile.getBoundingClientRect());
+  const end = document.querySelector('#wall').getBoundingClientRect().right;
+  const rows = new Map(all.map(({top, right}) => [Math.round(top), end - right]));
+  return {below: Math.max(...all.map(({bottom}) => bottom)) - innerHeight, holes: [...rows.values()]};
+}"""
+
+
 def opened(page: Page, path: str) -> None:
     page.goto(path)
     expect(page.locator("html")).to_have_attribute("data-room", "open", timeout=20_000)
@@ -112,6 +121,9 @@ def test_the_layout_is_remembered_and_arrows_go_from_camera_to_camera(alice: Pag
     alice.keyboard.press("f")
     until(lambda: not alice.evaluate("() => Boolean(document.fullscreenElement)"), "and no longer", 10)
     alice.locator("#layout").select_option("auto")
+    edges = alice.evaluate(EDGES)
+    assert edges["below"] <= 0, "all seven are on the screen"
+    assert max(edges["holes"]) <= 2, "each row is full"
 
 
 # ---------------------------------------------------------------- the room

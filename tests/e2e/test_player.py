@@ -156,6 +156,7 @@ def test_the_time_before_the_first_footage_is_called_calmly(alice: Page) -> None
 def test_wheel_and_two_fingers_show_less_time_or_more(recorded: Stack, alice: Page) -> None:
     alice.goto(CAMERA)
     expect(alice.locator("html")).to_have_attribute("data-room", "open", timeout=20_000)
+    expect(alice.locator("#tl-strip")).to_be_visible(timeout=20_000)
     box = alice.locator("#tl-strip").bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

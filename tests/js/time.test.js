@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 process.env.TZ = 'Europe/Berlin';
-const { HOUR, MINUTE, ago, clock, dayAfter, dayStart, dayWord, duration, hourMinute, inZone, iso, moment, parse, timeThere } = await import('../../static/js/time.js');
+const { HOUR, MINUTE, ago, clock, dayAfter, dayStart, dayWord, duration, hourMinute, inZone, iso, moment, parse, timeThere, withTimes } = await import('../../static/js/time.js');
 const { around, follow, instantAt, pan, share, ticks, zoom } = await import('../../static/js/window.js');
 
 const NOON = Date.parse('2026-11-24T12:00:00+01:00');
@@ -47,6 +47,13 @@ test('days are named when they are near', () => {
   assert.equal(moment(NOON - 24 * HOUR, NOON), 'Mon 23 November, 12:00');
   assert.equal(ago(NOON - 45 * MINUTE - 20_000, NOON), '45 min ago');
   assert.equal(ago(NOON, NOON), 'just now');
+});
+
+test('instants in a sentence are of the viewer’s zone, and what is none stays as it is', () => {
+  assert.equal(withTimes('So since 2026-11-24T10:59:00Z.', NOON), 'So since 11:59.');
+  assert.equal(withTimes('Off until 2026-11-26T19:00:00Z.', NOON), 'Off until Thu 20:00.');
+  assert.equal(withTimes('From 2026-11-01T23:30:00.250Z', NOON), 'From Mon 2 November, 00:30');
+  assert.equal(withTimes('Room 2026-99-99T99:99:99Z, file 2026-11-24', NOON), 'Room 2026-99-99T99:99:99Z, file 2026-11-24');
 });
 
 test('instants go to the server and come back whole', () => {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from ucam_protocol import PartState, Status
 from accounts.models import User
 from accounts.sign_in import mail_link, make_link
 from cameras.ailments import ailments
-from cameras.models import Alert, Channel, Delivery
+from cameras.models import Alert, Channel, Delivery, NoticePlan
 from cameras.notices.words import notice
 from cameras.sentences import in_words, say, sentences_of, together
 from storage.letters import message
@@ -76,6 +76,15 @@ def test_sentences_within_sentences_and_days_follow_the_language() -> None:
     with override("de"):
         kept = in_words(sentences_of(said))
     assert kept == "30 Tage verlangt, 22 passen, voll am 14. Dezember (die Festplatte). As it was."
+
+
+def test_an_instant_within_a_sentence_is_written_in_the_readers_zone_and_rfc_3339_for_pages(cast: Cast) -> None:
+    at = datetime(2026, 11, 24, 13, 34, 56, tzinfo=UTC)
+    text = say("It has not been connected since {since}.", since=at)
+    alert = Alert.objects.raise_("x", "critical", "Away", text, camera=cast.camera)
+    NoticePlan.objects.create(user=german(cast), timezone="Asia/Tokyo")
+    assert told(cast, alert).text == "Sie ist seit Di 24.11. 22:34 JST nicht verbunden."
+    assert alert.notice().text == "It has not been connected since 2026-11-24T13:34:56Z."
 
 
 @pytest.mark.parametrize(("language", "subject", "words"), [

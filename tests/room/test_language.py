@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from asgiref.sync import sync_to_async
 from django.utils.translation import override
 from ucam_carried import carried
@@ -68,11 +70,11 @@ async def test_what_a_person_says_is_never_translated(lasting_cast: Cast) -> Non
 
 async def test_why_a_session_ended_is_said_in_the_viewers_language(lasting_cast: Cast) -> None:
     camera, bob = await device(lasting_cast.camera), await german(lasting_cast, lasting_cast.bob)
-    off = say("Off by its schedule until {day} {time}.", day=say("Monday"), time="08:00")
+    off = say("Off by its schedule until {time}.", time=datetime(2026, 11, 30, 7, tzinfo=UTC))
     await bob.say(Call(session="one", to="cam001@studio.loc"))
     await camera.hear(Call)
     await camera.say(Hangup(session="one", reason=str(off), said=carried(off)))
-    assert (await bob.hear(Hangup)).reason == "Nach ihrem Zeitplan aus bis Montag 08:00."
+    assert (await bob.hear(Hangup)).reason == "Nach Zeitplan aus bis 2026-11-30T07:00:00Z."
     await bob.say(Call(session="two", to="cam001@studio.loc"))
     await camera.hear(Call)
     await camera.leave()

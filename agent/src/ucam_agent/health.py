@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import msgspec
@@ -159,7 +159,7 @@ class Health:
         if reach.refused:
             return told_as("broken", together(reach.words, self._room_left()))
         if reach.since_s is not None:
-            since = say("So since {time} UTC.", time=time.strftime("%H:%M", time.gmtime(reach.since_s)))
+            since = say("So since {time}.", time=datetime.fromtimestamp(reach.since_s, UTC))
             return told_as("broken", together(reach.words, since, self._room_left()))
         if behind_s > BEHIND_S:
             left, catch_up_s = words_of(behind_s), self._catch_up_s()

@@ -9,15 +9,11 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from ucam_protocol import Day, Period, Settings
-from ucam_sentences import english, say
+from ucam_sentences import say
 
 log = logging.getLogger(__name__)
 
 DAYS: tuple[str, ...] = get_args(Day)
-WEEKDAYS = (
-    english("Monday"), english("Tuesday"), english("Wednesday"), english("Thursday"), english("Friday"),
-    english("Saturday"), english("Sunday"),
-)  # fmt: skip
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  # a clock before that cannot be right, so nobody knows the time
 
 
@@ -35,8 +31,7 @@ def words(settings: Settings, now: datetime) -> str:
     begins = [begin for period in settings.schedule if (begin := _next(period, local)) is not None]
     if not begins:
         return say("The camera's schedule leaves it off.")
-    begin = min(begins)
-    return say("Off by its schedule until {day} {time}.", day=say(WEEKDAYS[begin.weekday()]), time=f"{begin:%H:%M}")
+    return say("Off by its schedule until {time}.", time=min(begins))
 
 
 def _shown(period: Period, local: datetime) -> bool:

@@ -4,7 +4,7 @@ import { Told, alertActions, alertIcon, alertKind, alertPicture, alertSteps, ale
 import { ApiError } from '../answer.js';
 import { getAlerts } from '../api.js';
 import { t } from '../text.js';
-import { clock } from '../time.js';
+import { clock, withTimes } from '../time.js';
 import { h, icon, part, replace, setText } from '../dom.js';
 import { loadInto, problem, start } from '../frame.js';
 
@@ -72,7 +72,7 @@ class Alerts {
     const where = [this.place.placeOf(alert), alertWhen(alert, now), alertSteps(alert, now)].filter(Boolean).join(' · ');
     const actions = alertActions(alert, this.place);
     return h('article', { class: slim ? 'case case--slim' : 'case case--plain', 'data-kind': alertKind(alert), 'data-alert': alert.id, id: `alert-${alert.id}` },
-      h('header', { class: 'case__head' }, icon(alertIcon(alert)), h('div', {}, h('h3', {}, alert.title), alert.text && !slim ? h('p', {}, alert.text) : null, h('p', { class: 'case__when' }, where))),
+      h('header', { class: 'case__head' }, icon(alertIcon(alert)), h('div', {}, h('h3', {}, alert.title), alert.text && !slim ? h('p', {}, withTimes(alert.text, now)) : null, h('p', { class: 'case__when' }, where))),
       slim ? null : alertPicture(alert, this.place),
       actions.length ? h('div', { class: 'case__do' }, ...actions) : null);
   }

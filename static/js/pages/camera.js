@@ -55,11 +55,12 @@ class CameraPage {
     this.calendar = new Calendar(camera.jid, now, (chosen) => this.timeline.goToDay(chosen));
     this.#head();
     this.#wire();
-    useKeys({ player: this.player, timeline: this.timeline, sound: this.sound, replay: this.replay, own: (act) => this.#own(act), fullscreen: () => void this.#fullscreen(), save: () => void this.#save() });
+    useKeys({ player: this.player, timeline: this.timeline, sound: this.sound, abreast: this.abreast, replay: this.replay, own: (act) => this.#own(act), fullscreen: () => void this.#fullscreen(), save: () => void this.#save() });
   }
 
   begin() {
     document.title = `${this.camera.name} · ucam`;
+    part('camera', HTMLElement).removeAttribute('data-waits');
     part('no-replay', HTMLElement).hidden = this.replay;
     part('timeline', HTMLElement).hidden = !this.replay;
     for (const control of document.querySelectorAll('[data-needs="replay"]')) control.toggleAttribute('hidden', !this.replay);
@@ -121,8 +122,9 @@ class CameraPage {
     const condition = conditionOf(this.camera, this.room.now());
     replace(part('state', HTMLElement), state(condition), condition.support ? h('span', { class: 'bar__sub only-desk' }, condition.support) : null);
     watchers(part('watchers', HTMLElement), this.place, this.camera.watchers);
-    const spool = this.camera.status?.spool_unshipped_bytes ?? 0;
-    setText(part('fact-spool', HTMLElement), spool > 8 * 2 ** 20 ? t('{n} MB to send', { n: Math.round(spool / 2 ** 20) }) : t('nothing'));
+    // What it said last was true then: of a camera that is away nobody knows what waits on it.
+    const spool = this.camera.online ? this.camera.status?.spool_unshipped_bytes : undefined;
+    setText(part('fact-spool', HTMLElement), spool === undefined ? t('not known') : spool > 8 * 2 ** 20 ? t('{n} MB to send', { n: Math.round(spool / 2 ** 20) }) : t('nothing'));
     const offset = this.camera.status?.clock_offset_ms;
     setText(part('fact-clock', HTMLElement), typeof offset !== 'number' ? t('not told') : Math.abs(offset) < 1000 ? t('right') : t('off by {n} s', { n: Math.round(Math.abs(offset) / 1000) }));
   }
@@ -204,8 +206,10 @@ class CameraPage {
   #controls() {
     const { player } = this;
     const play = part('play', HTMLButtonElement);
-    setIcon(/** @type {SVGElement} */ (play.firstElementChild), player.paused ? 'play' : 'pause');
-    play.setAttribute('aria-label', player.paused ? t('Play') : t('Pause'));
+    const still = player.paused || player.idle;
+    setIcon(/** @type {SVGElement} */ (play.firstElementChild), still ? 'play' : 'pause');
+    play.setAttribute('aria-label', still ? t('Play') : t('Pause'));
+    play.disabled = player.idle;
     const live = part('live', HTMLButtonElement);
     live.setAttribute('aria-pressed', String(player.mode === 'live'));
     const rate = part('rate', HTMLSelectElement);

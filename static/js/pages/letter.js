@@ -85,14 +85,11 @@ function exported({ exports }) {
 /** @param {string} [week] */
 async function load(week) {
   await loadInto(body, async () => {
-    const letter = await get(`/api/letter/${week ? `?week=${encodeURIComponent(week)}` : ''}`);
+    const [letter] = await Promise.all([get(`/api/letter/${week ? `?week=${encodeURIComponent(week)}` : ''}`), page?.place.me ? null : page?.place.load()]);
     history.replaceState(null, '', `/letter/?week=${letter.week}`);
     render(letter);
   });
 }
 
 const page = start();
-if (page) {
-  void page.place.load();
-  void load(new URLSearchParams(location.search).get('week') ?? undefined);
-}
+if (page) void load(new URLSearchParams(location.search).get('week') ?? undefined);
