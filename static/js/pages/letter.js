@@ -1,5 +1,6 @@
 // The weekly letter as a page, of any week.
 
+import { ApiError } from '../answer.js';
 import { get } from '../api.js';
 import { h, icon, part, replace, s } from '../dom.js';
 import { loadInto, start } from '../frame.js';
@@ -93,6 +94,9 @@ async function load(week) {
 
 const page = start();
 if (page) {
-  void page.place.load();
+  // What the frame shows of the person; the letter says itself what is wrong.
+  page.place.load().catch((error) => {
+    if (!(error instanceof ApiError)) throw error;
+  });
   void load(new URLSearchParams(location.search).get('week') ?? undefined);
 }
