@@ -44,8 +44,9 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         about = Alert.subject(kind, camera, location)
         words = {"level": level, "title": title, "text": text}
         known = {"title_said": sentences_of(title), "text_said": sentences_of(text)}
-        if level == Alert.Level.CRITICAL:  # it got worse: those who hear of what is critical only are told now
-            self.open().filter(about=about, level=Alert.Level.WARNING).update(planned_at=None)
+        if level == Alert.Level.CRITICAL:  # it got worse: who is to be told is settled anew
+            milder = self.open().filter(about=about, level=Alert.Level.WARNING)
+            milder.update(planned_at=None, worse_at=timezone.now())
         changed = self.open().filter(about=about).exclude(**words).update(**words, **known)
         alert = self.open().filter(about=about).first()
         if alert is None:
@@ -95,6 +96,7 @@ class Alert(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     cleared_at = models.DateTimeField(null=True, blank=True)
     planned_at = models.DateTimeField(null=True, editable=False)  # who is to be told was settled
+    worse_at = models.DateTimeField(null=True, editable=False)  # a warning became critical
     reminded_at = models.DateTimeField(null=True, editable=False)
     reminders = models.PositiveIntegerField(default=0, editable=False)
     escalated_at = models.DateTimeField(null=True, editable=False)
