@@ -29,6 +29,11 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Not cleared yet."""
         return self.filter(cleared_at=None)
 
+    def left_alone(self) -> AlertQuerySet:
+        """Those that somebody took who has no account here any more, or may not sign in."""
+        gone = Q(claimed_by=None) | Q(claimed_by__is_active=False)
+        return self.open().exclude(claimed_at=None).filter(gone)
+
     def raise_(
         self,
         kind: str,
@@ -139,6 +144,13 @@ class Alert(models.Model):
         self.refresh_from_db()
         self.announce()
         return True
+
+    def let_go(self) -> None:
+        """Nobody has it after all: others are reminded again."""
+        mine = Alert.objects.open().filter(pk=self.pk, claimed_at=self.claimed_at)
+        if mine.update(claimed_by=None, claimed_at=None):
+            self.refresh_from_db()
+            self.announce()
 
     def announce(self) -> None:
         """Tell the room, once the row is there."""

@@ -26,6 +26,8 @@ TOLD = (Delivery.State.SENT, Delivery.State.SENDING)
 def plan(now: datetime) -> None:
     """All messages that have become due to be planned."""
     rows = Alert.objects.select_related("camera__location", "location")
+    for alert in rows.left_alone():
+        alert.let_go()
     for alert in rows.open().filter(planned_at=None):
         _plan_raised(alert, now)
     for alert in rows.open().filter(claimed_at=None).exclude(planned_at=None):

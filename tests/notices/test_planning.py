@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from cameras.models import Alert, Camera, Delivery, Membership, NoticePlan, Wish
 from tests.conftest import Cast
 
@@ -261,6 +262,24 @@ def test_what_has_just_come_is_not_told_with_what_has_settled(cast: Cast, tell: 
     Alert.objects.raise_("power", CRITICAL, "Front door has no power", camera=cast.camera)
     tell(timezone.now())
     assert told(mailoutbox) == [("alice", "Front door is not connected")]
+
+
+@pytest.mark.parametrize("gone", ["deleted", "locked out"])
+def test_what_was_taken_by_somebody_who_is_gone_is_nobodys_again(
+    cast: Cast, tell: Tell, mailoutbox: list[Any], gone: str
+) -> None:
+    alert = offline(cast)
+    tell(alert.raised_at + SOON)
+    alert.claim(cast.bob)
+    tell(alert.raised_at + timedelta(minutes=16))
+    assert len(mailoutbox) == 1
+    if gone == "deleted":
+        cast.bob.delete()
+    else:
+        User.objects.filter(pk=cast.bob.pk).update(is_active=False)
+    tell(alert.raised_at + timedelta(minutes=17))
+    assert told(mailoutbox)[1:] == [("alice", "Nobody has it yet: Front door is not connected")]
+    assert cast.api(cast.alice).get("/api/alerts/").json()[0]["state"] == "raised"
 
 
 def test_who_took_a_warning_hears_that_it_got_worse(cast: Cast, tell: Tell, mailoutbox: list[Any]) -> None:
