@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +21,6 @@ from tests.e2e.conftest import browser_type_launch_args
 
 __all__ = ["browser_type_launch_args"]
 
-ORIGIN = "http://ucam.test"
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 ME = {
     "jid": "bob@example.com", "email": "bob@example.com", "name": "Bob", "operator": False, "language": "en",
@@ -64,10 +65,6 @@ class Server:
     def answer(self, route: Route) -> None:
         """One request of the page."""
         address = urlsplit(route.request.url)
-        if address.path.startswith("/static/"):
-            return self._file(route, address.path)
-        if not address.path.startswith("/api/"):
-            return route.fulfill(body=Client().get(route.request.url, headers={"host": "localhost"}).content)
         asked = address.path + (f"?{address.query}" if address.query else "")
         self.asked.append(asked)
         known = self.answers.get(asked, self.answers.get(address.path, []))
@@ -79,12 +76,6 @@ class Server:
             return None
         status, body = told if isinstance(told, tuple) else (200, told)
         return route.fulfill(status=status, json=body)
-
-    def _file(self, route: Route, path: str) -> None:
-        file = Path(settings.BASE_DIR) / path.lstrip("/")
-        if not file.is_file():
-            return route.fulfill(status=404, body="")
-        return route.fulfill(body=file.read_bytes(), content_type=KINDS.get(file.suffix, "application/octet-stream"))
 
     def room(self, socket: WebSocketRoute) -> None:
         """Somebody comes in."""
@@ -108,19 +99,53 @@ class Server:
         return [message for message in self.heard if message["type"] == kind]
 
 
+class Shells(BaseHTTPRequestHandler):
+    """Pages without data, as Django makes them, and the files that they are made of."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        file = Path(settings.BASE_DIR) / path.lstrip("/")
+        if not path.startswith("/static/"):
+            return self._send(Client().get(self.path, headers={"host": "localhost"}).content, "text/html")
+        found = file.is_file()
+        return self._send(file.read_bytes() if found else b"", KINDS.get(file.suffix, ""), 200 if found else 404)
+
+    def _send(self, body: bytes, kind: str, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind or "application/octet-stream")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture(scope="session")
+def shells() -> Iterator[str]:
+    """Where they are."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Shells) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
 @pytest.fixture
 def server() -> Server:
     return Server()
 
 
 @pytest.fixture
-def context_of_bob(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+def context_of_bob(browser: Browser, server: Server, shells: str) -> Iterator[BrowserContext]:
     """A browser in which bob is signed in."""
-    context = browser.new_context(locale="en-GB", timezone_id="Europe/Berlin", service_workers="block")
+    context = browser.new_context(base_url=shells, locale="en-GB", timezone_id="Europe/Berlin", service_workers="block")
     kept = {"ucam.access": jwt(), "ucam.refresh": "r", "ucam.received": str(int(time.time() * 1000))}
     context.add_init_script(f"for (const [k, v] of Object.entries({json.dumps(kept)})) localStorage.setItem(k, v);")
-    context.route(f"{ORIGIN}/**", server.answer)
-    context.route_web_socket(f"{ORIGIN.replace('http', 'ws')}/ws/room", server.room)
+    context.route(f"{shells}/api/**", server.answer)
+    context.route_web_socket(f"{shells.replace('http', 'ws')}/ws/room", server.room)
     yield context
     context.close()
 
@@ -133,7 +158,7 @@ def page(context_of_bob: BrowserContext) -> Page:
 
 def opened(page: Page, path: str) -> None:
     """A page, in the room."""
-    page.goto(f"{ORIGIN}{path}")
+    page.goto(path)
     page.wait_for_selector('html[data-room="open"]')
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import AWAY, CAMERA, ME, ORIGIN, Server, jwt, opened
+from tests.web.conftest import AWAY, CAMERA, ME, Server, jwt, opened
 
 UNTIL = "2099-01-01T12:00:00.000Z"
 BUSY = (503, {"code": "server_busy", "message": "The server is just starting."})
@@ -14,7 +14,7 @@ BUSY = (503, {"code": "server_busy", "message": "The server is just starting."})
 
 def test_a_guest_whose_network_fails_at_the_door_still_has_the_link(page: Page, server: Server) -> None:
     server.answers["/api/guest/"] = AWAY
-    page.goto(f"{ORIGIN}/guest/#secret")
+    page.goto("/guest/#secret")
     again = page.get_by_role("button", name="Try again")
     expect(again).to_be_visible()
     assert "secret" not in page.url
@@ -26,14 +26,14 @@ def test_a_guest_whose_network_fails_at_the_door_still_has_the_link(page: Page, 
 
 def test_a_guest_whose_link_is_over_is_not_told_to_try_again(page: Page, server: Server) -> None:
     server.answers["/api/guest/"] = (410, {"code": "guest_over", "message": "This link opens nothing any more."})
-    page.goto(f"{ORIGIN}/guest/#secret")
+    page.goto("/guest/#secret")
     expect(page.get_by_text("This link is over")).to_be_visible()
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
 
 
 def test_a_sign_in_link_is_not_called_used_while_the_server_starts(page: Page, server: Server) -> None:
     server.answers["/api/token/"] = BUSY
-    page.goto(f"{ORIGIN}/sign-in/abc.def/")
+    page.goto("/sign-in/abc.def/")
     page.locator("#confirm-button").click()
     expect(page.locator("#confirm-error")).to_have_text("The server is just starting.")
     expect(page.locator("#confirm-button")).to_be_enabled()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import CAMERA, ORIGIN, Server, opened, run
+from tests.web.conftest import CAMERA, Server, opened, run
 
 BEGIN = Path(__file__).with_name("room_of_one.js").read_text(encoding="utf-8")
 
 
 def begin(page: Page) -> None:
-    page.goto(f"{ORIGIN}/sign-in/")
+    page.goto("/sign-in/")
     run(page, BEGIN)
     page.wait_for_function("live.state === 'live' && facts > 0")
 
