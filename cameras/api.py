@@ -26,6 +26,7 @@ from cameras import guests
 from cameras.device import Device, DeviceAuthentication, IsDevice, enrol
 from cameras.models import Alert, Camera, Guest, Location, Message, Right
 from cameras.models.alert import instant
+from cameras.models.camera import rights_of
 from cameras.room import presence
 from cameras.room.ice import ice_servers
 from cameras.room.spoken import in_language
@@ -109,10 +110,8 @@ def asked_instant(request: Request, key: str) -> datetime:
     raise UcamError(f"Say `{key}` with its zone, as 2026-11-22T14:02:10Z.")
 
 
-def described(camera: Camera, request: Request, watchers: dict[str, list[str]]) -> dict[str, Any]:
-    """A camera as docs/protocol.md has it."""
-    user = person(request)
-    may = camera.rights_of(user)
+def described(camera: Camera, user: User, may: list[str], watchers: dict[str, list[str]]) -> dict[str, Any]:
+    """A camera as docs/protocol.md has it; `may`: what the person may do with it."""
     facts = {
         "jid": str(camera.jid),
         "name": camera.shown_name,
@@ -189,9 +188,10 @@ class CamerasView(APIView):
     @extend_schema(responses={200: list[dict]})
     def get(self, request: Request) -> Response:
         """All of them, with who watches now."""
-        rows = Camera.objects.for_user(person(request)).select_related("location")
-        watchers = presence.watchers_now()
-        return Response([described(camera, request, watchers) for camera in rows])
+        user, watchers = person(request), presence.watchers_now()
+        rows = list(Camera.objects.for_user(user).select_related("location"))
+        may = rights_of(user, rows)
+        return Response([described(camera, user, may[camera.pk], watchers) for camera in rows])
 
 
 class CameraView(APIView):
@@ -200,8 +200,9 @@ class CameraView(APIView):
     @extend_schema(responses={200: dict})
     def get(self, request: Request, jid: str) -> Response:
         """404 for what is not the asker's."""
-        cameras = Camera.objects.for_user(person(request))
-        return Response(described(camera_or_404(cameras, jid), request, presence.watchers_now()))
+        user = person(request)
+        camera = camera_or_404(Camera.objects.for_user(user), jid)
+        return Response(described(camera, user, camera.rights_of(user), presence.watchers_now()))
 
 
 class PeersView(APIView):

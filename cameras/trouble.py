@@ -24,6 +24,7 @@ LASTS = timedelta(seconds=8)
 SETTLED = timedelta(seconds=60)  # without dropped pictures, until that alert is over
 DROPPED_MIN = 5  # frames between two looks
 REMEMBERED_S = 24 * 3600
+OWN_WORD = (*KINDS, "frames_dropped")  # what only the camera's own status raises and clears
 
 
 def check(everyone: list[Member], now: datetime | None = None) -> None:
@@ -36,6 +37,8 @@ def check(everyone: list[Member], now: datetime | None = None) -> None:
         if camera.online and (status := last_status(camera)) is not None:
             _check_parts(camera, status, now)
             _check_frames(camera, status, now)
+        elif camera.pk not in enrolled:
+            _forget(camera)
 
 
 def correct_presence(present: dict[int, str], now: datetime) -> None:
@@ -74,6 +77,12 @@ def _check_connection(camera: Camera, enrolled: bool, now: datetime) -> None:
         together(what, safe),
         camera=camera,
     )
+
+
+def _forget(camera: Camera) -> None:
+    """Taken out of service: what it said last is nobody's trouble any more, and nothing would ever clear it."""
+    for kind in Alert.objects.open().filter(camera=camera, kind__in=OWN_WORD).values_list("kind", flat=True):
+        Alert.objects.clear(kind, camera=camera)
 
 
 def _enrolled_at(camera: Camera) -> datetime:

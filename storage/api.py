@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.utils import timezone
@@ -165,9 +167,11 @@ def told_until(asked: Range, now: datetime) -> int:
 class DaysView(ReplayView):
     """A month at a glance."""
 
-    @extend_schema(parameters=[OpenApiParameter("month", str)], responses={200: dict})
+    @extend_schema(
+        parameters=[OpenApiParameter("month", str), OpenApiParameter("timezone", str)], responses={200: dict}
+    )
     def get(self, request: Request, jid: str) -> Response:
-        """Seconds stored on each day of `?month=YYYY-MM`."""
+        """Seconds stored on each day of `?month=YYYY-MM`, by the calendar of `?timezone`, else of the place."""
         camera = self.camera(request, jid)
         month = request.query_params.get("month", "")
         try:
@@ -178,8 +182,15 @@ class DaysView(ReplayView):
         if not valid:
             raise RangeInvalid("`month` looks like 2026-11.", hint="Years from 1970 on.")
         since, until = self.since_ms(request, camera, timezone.now()), self.until_ms(request, camera)
-        stored = days(camera, first, since, until)
-        return Response({"month": month, "timezone": camera.location.timezone, "days": stored})
+        zone = zone_of(request.query_params.get("timezone", ""), camera)
+        return Response({"month": month, "timezone": zone.key, "days": days(camera, first, since, until, zone)})
+
+
+def zone_of(name: str, camera: Camera) -> ZoneInfo:
+    """The zone of this name, where this server knows it; browsers know other ones too."""
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo(name)
+    return ZoneInfo(camera.location.timezone)
 
 
 class SnapshotView(ReplayView):

@@ -16,7 +16,7 @@ from storage.check_moved import left_behind, missing, moved_files, moved_rows
 from storage.errors import OffsetWrong, StorageFailing
 from storage.models import Chunk, Total
 from storage.moving import settle
-from storage.proof import DAMAGED, NAME, Problem, content, damaged, read, rebuild
+from storage.proof import DAMAGED, NAME, Problem, content, damaged, make_durable, read, rebuild
 from storage.retention import finish
 from storage.tier import Tier, tier_if_reached
 from storage.volume import MARKER, Volume
@@ -99,6 +99,8 @@ def _orphan(volume: Volume, path: str, repair: bool) -> Problem:
                 volume.unlink(path)
             return Problem("name_too_many", path, "Another name of a file that has its row.", repair)
         found = read(descriptor, int(match["started_ms"]), os.fstat(descriptor).st_size)
+        if repair and found is not None and found.whole_bytes:
+            make_durable(volume, path, descriptor)
     if found is None:
         return damaged(path)
     if repair and found.whole_bytes:

@@ -88,13 +88,15 @@ def stored_spans(camera: Camera, begin: int, end: int) -> list[Span]:
     return merged(spans, HOLE_MS)
 
 
-def days(camera: Camera, month: date, since_ms: int | None, until_ms: int | None = None) -> dict[str, float]:
-    """Seconds stored on each day of a month that has any, by the calendar of the place.
+def days(
+    camera: Camera, month: date, since_ms: int | None, until_ms: int | None = None, zone: ZoneInfo | None = None
+) -> dict[str, float]:
+    """Seconds stored on each day of a month that has any, by the calendar of a zone, else of the place.
 
     Reckoned from the chunks' ends, which one index holds: 9,000 pairs for a month of five-minute chunks, some 20 ms. A
     table of days would have to be kept true through growth, deletion, re-placing and a change of the place's time zone.
     """
-    zone = ZoneInfo(camera.location.timezone)
+    zone = zone or ZoneInfo(camera.location.timezone)
     dates = [month + timedelta(days=number) for number in range(32)]
     dates = [day for day in dates if day.month == month.month]
     borders = [ms_of(datetime(day.year, day.month, day.day, tzinfo=zone)) for day in dates]

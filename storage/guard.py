@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from cameras.models import Alert
 from cameras.sentences import say, together
 from storage.disk import critical_below, low_below, reserve
 from storage.errors import StorageAway, StorageFailing, StorageFull, StorageWrongDisk
-from storage.models import Chunk, Hold, Installation
+from storage.models import Chunk, Export, Hold, Installation
 from storage.retention import late_after
 from storage.volume import Volume, disk_errors
 
@@ -80,27 +81,50 @@ def _tell_space(volume: Volume) -> bool:
 
 
 def _tell_holds(volume: Volume, now: datetime) -> bool:
-    """Raise `holds_fill_disk` when space is short and all that could be deleted is held; clear it when either ends."""
+    """Raise `holds_fill_disk` when space is short and all that could be deleted is held, or waits for exports; clear it
+    when either ends.
+    """
     free, wanted = volume.free_bytes(), reserve(volume.size_bytes(), settings.UCAM_DISK_LOW_BYTES)
     is_open = Alert.objects.open().filter(kind="holds_fill_disk").exists()
     short = free < (wanted * 11 // 10 if is_open else wanted)
-    if not short or Chunk.objects.deletable(now).exists() or not (held := Chunk.objects.held(now)).exists():
+    if not short or Chunk.objects.deletable(now).exists():
         Alert.objects.clear("holds_fill_disk")
         return False
-    size = held.order_by().aggregate(sum=Sum("bytes"))["sum"]
-    owners = sorted(set(Hold.objects.active(now).order_by().values_list("owner", flat=True)))
-    Alert.objects.raise_(
-        "holds_fill_disk",
-        Alert.Level.CRITICAL,
-        say("Held footage fills the disk"),
-        say(
-            "All of the {size} that could be deleted is held by {owners}, so nothing makes room for new footage. "
-            "Release holds that nobody needs any more, export what they keep, or add a larger disk.",
-            size=f"{size / 2**30:.1f} GiB",
-            owners=", ".join(owners[:5]),
-        ),
-    )
+    if (held := Chunk.objects.held(now)).exists():
+        title, text = say("Held footage fills the disk"), _held_words(held, now)
+    elif (exported := Chunk.objects.exported()).exists():
+        title, text = say("Footage that waits for exports fills the disk"), _exported_words(exported)
+    else:
+        Alert.objects.clear("holds_fill_disk")
+        return False
+    Alert.objects.raise_("holds_fill_disk", Alert.Level.CRITICAL, title, text)
     return True
+
+
+def _held_words(held: QuerySet[Chunk], now: datetime) -> str:
+    return say(
+        "All of the {size} that could be deleted is held by {owners}, so nothing makes room for new footage. "
+        "Release holds that nobody needs any more, export what they keep, or add a larger disk.",
+        size=_size(held),
+        owners=_named(Hold.objects.active(now).order_by().values_list("owner", flat=True)),
+    )
+
+
+def _exported_words(exported: QuerySet[Chunk]) -> str:
+    return say(
+        "All of the {size} that could be deleted waits for exports of {owners}, so nothing makes room for new footage. "
+        "It goes once they are made. Cancel those that nobody needs, or add a larger disk.",
+        size=_size(exported),
+        owners=_named(Export.objects.unfinished().order_by().values_list("owner", flat=True)),
+    )
+
+
+def _size(chunks: QuerySet[Chunk]) -> str:
+    return f"{(chunks.order_by().aggregate(sum=Sum('bytes'))['sum'] or 0) / 2**30:.1f} GiB"
+
+
+def _named(owners: Iterable[str]) -> str:
+    return ", ".join(sorted(set(owners))[:5])
 
 
 def _words(free: int, size: int) -> str:

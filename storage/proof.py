@@ -16,7 +16,7 @@ from storage.errors import NotFragmentedMp4
 from storage.growth import Growth, grow
 from storage.index import entries
 from storage.models import Chunk, Gap
-from storage.volume import Volume
+from storage.volume import Volume, disk_errors
 
 NAME = re.compile(
     r"\d+/(?P<camera>\d+)/\d{4}-\d\d-\d\d/(?P<boot>[0-9a-f]{32})-(?P<seq>\d{8,13})"
@@ -131,8 +131,15 @@ def _lose(chunk: Chunk, gap_id: str, from_ms: int, detail: str) -> None:
     Gap.objects.get_or_create(camera_id=chunk.camera_id, gap_id=gap_id, defaults=facts)
 
 
+def make_durable(volume: Volume, path: str, descriptor: int) -> None:
+    """File and name, before a row promises them: whoever wrote them may have been killed before that."""
+    with disk_errors():
+        os.fsync(descriptor)
+        volume.sync_folder(os.path.dirname(path))
+
+
 def rebuild(camera: Camera, path: str, match: re.Match[str], found: Growth, **more: Any) -> bool:
-    """The row from the file's name and boxes, and what is known besides.
+    """The row from the name and the boxes of a file that is durable, and what is known besides.
 
     Open, so that the device can go on; abandoned ones are closed later.
     """

@@ -47,8 +47,8 @@ def days(cameras: Iterable[Camera], now: datetime) -> dict[int, Day]:
     if not begins:
         return {}
     end = ms_of(now)
-    stored = _sums(Chunk.objects.stored(), found, now, F("missing_ms"))
-    off = _sums(Gap.objects.filter(cause__in=OFF_CAUSES), found, now, Value(0), begin="from_ms", end="to_ms")
+    stored = _sums(Chunk.objects.stored(), found, begins, now, F("missing_ms"))
+    off = _sums(Gap.objects.filter(cause__in=OFF_CAUSES), found, begins, now, Value(0), begin="from_ms", end="to_ms")
     waiting = dict(SpoolReport.objects.filter(camera__in=begins).values_list("camera", "unshipped"))
     return {
         pk: Day(
@@ -70,15 +70,18 @@ def midnight_ms(zone: str, now: datetime) -> int:
 def _sums(
     rows: object,
     cameras: list[Camera],
+    begins: dict[int, int],
     now: datetime,
     less: F | Value,
     begin: str = "started_ms",
     end: str = "ended_ms",
 ) -> dict[int, int]:
-    """ms of rows since each camera's midnight, by camera."""
+    """ms of rows since each camera's day began, by camera: at midnight, but for the few that were added today."""
     zones = {camera.location.timezone for camera in cameras}
     midnights = {zone: midnight_ms(zone, now) for zone in zones}
+    new = [camera for camera in cameras if begins[camera.pk] > midnights[camera.location.timezone]]
     since = Case(
+        *(When(camera=pk, then=Value(ms)) for pk, ms in ((camera.pk, begins[camera.pk]) for camera in new)),
         *(When(camera__location__timezone=zone, then=Value(ms)) for zone, ms in midnights.items()),
         default=Value(min(midnights.values())),
         output_field=BigIntegerField(),

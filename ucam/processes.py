@@ -173,8 +173,10 @@ def worker(server: Server) -> Child:
 
 
 def long_worker(server: Server) -> Child:
-    """Exports and moves, which may take hours: one of each at a time."""
-    return _worker(server, "long-worker", "long", "2")
+    """Exports and moves, which may take hours, one of each at a time; and beside them messages, which may wait for mail
+    servers that do not answer.
+    """
+    return _worker(server, "long-worker", "long", "4")
 
 
 def _worker(server: Server, name: str, queue: str, processes: str) -> Child:

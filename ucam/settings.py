@@ -140,8 +140,17 @@ CELERY_BEAT_SCHEDULE = {
     task: {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 5.0)}}
     for task, seconds in SCHEDULE.items()
 }
-# What may take hours has a worker of its own, so that retention never waits behind it.
-CELERY_TASK_ROUTES = {"storage.tasks.make_exports": {"queue": "long"}, "storage.tasks.move_footage": {"queue": "long"}}
+# What may take hours, or waits for somebody else's server, has a worker of its own, so that retention and the cameras'
+# check never wait behind it.
+CELERY_TASK_ROUTES = {
+    task: {"queue": "long"}
+    for task in (
+        "storage.tasks.make_exports",
+        "storage.tasks.move_footage",
+        "storage.tasks.send_letters",
+        "cameras.tasks.deliver_notice",
+    )
+}
 UCAM_CAMERA_RATE_BYTES = env.int("UCAM_CAMERA_RATE_BYTES", 64 * 2**20)  # a second, of one camera
 UCAM_CAMERA_DAY_BYTES = env.int("UCAM_CAMERA_DAY_BYTES", 500 * 2**30)
 UCAM_DISK_LOW_BYTES = env.int("UCAM_DISK_LOW_BYTES", 0)  # 0: a tenth of the disk, at most 20 GiB

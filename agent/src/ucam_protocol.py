@@ -42,10 +42,11 @@ from ucam_settings import (
 VERSION = 1
 SUBPROTOCOL = "ucam.room.1"
 FRAME_BYTES_MAX = 64 * 1024
+SERVER_FRAME_BYTES_MAX = 4 * 2**20  # the welcome of a person holds all who are there and fifty messages
 
 
 class FrameTooLong(ProtocolError):
-    """More than FRAME_BYTES_MAX bytes in one frame."""
+    """More than FRAME_BYTES_MAX bytes in one frame of a client, SERVER_FRAME_BYTES_MAX in one of the server."""
 
     code = "frame_too_long"
 
@@ -356,12 +357,12 @@ def encode(message: Message) -> str:
 
 def decode_from_client(frame: str | bytes) -> FromClient:
     """What a client said; raises FrameTooLong, MessageMalformed or TypeUnknown."""
-    return _decode(frame, _from_client, CLIENT_TYPES)
+    return _decode(frame, _from_client, CLIENT_TYPES, FRAME_BYTES_MAX)
 
 
 def decode_from_server(frame: str | bytes) -> FromServer:
     """What the server said; raises the same."""
-    return _decode(frame, _from_server, SERVER_TYPES)
+    return _decode(frame, _from_server, SERVER_TYPES, SERVER_FRAME_BYTES_MAX)
 
 
 def decode_settings(text: str | bytes) -> Settings:
@@ -372,10 +373,10 @@ def decode_settings(text: str | bytes) -> Settings:
         raise MessageMalformed(f"These settings cannot be used: {error}.") from error
 
 
-def _decode(frame: str | bytes, decoder: msgspec.json.Decoder[T], types: frozenset[str]) -> T:
+def _decode(frame: str | bytes, decoder: msgspec.json.Decoder[T], types: frozenset[str], longest: int) -> T:
     raw = frame.encode("utf-8", "replace") if isinstance(frame, str) else frame
-    if len(raw) > FRAME_BYTES_MAX:
-        raise FrameTooLong(f"A message has at most {FRAME_BYTES_MAX} bytes, this one {len(raw)}.")
+    if len(raw) > longest:
+        raise FrameTooLong(f"A message has at most {longest} bytes, this one {len(raw)}.")
     try:
         return decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -29,6 +29,11 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Not cleared yet."""
         return self.filter(cleared_at=None)
 
+    def left_alone(self) -> AlertQuerySet:
+        """Those that somebody took who has no account here any more, or may not sign in."""
+        gone = Q(claimed_by=None) | Q(claimed_by__is_active=False)
+        return self.open().exclude(claimed_at=None).filter(gone)
+
     def raise_(
         self,
         kind: str,
@@ -44,8 +49,9 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         about = Alert.subject(kind, camera, location)
         words = {"level": level, "title": title, "text": text}
         known = {"title_said": sentences_of(title), "text_said": sentences_of(text)}
-        if level == Alert.Level.CRITICAL:  # it got worse: those who hear of what is critical only are told now
-            self.open().filter(about=about, level=Alert.Level.WARNING).update(planned_at=None)
+        if level == Alert.Level.CRITICAL:  # it got worse: who is to be told is settled anew
+            milder = self.open().filter(about=about, level=Alert.Level.WARNING)
+            milder.update(planned_at=None, worse_at=timezone.now())
         changed = self.open().filter(about=about).exclude(**words).update(**words, **known)
         alert = self.open().filter(about=about).first()
         if alert is None:
@@ -95,6 +101,7 @@ class Alert(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     cleared_at = models.DateTimeField(null=True, blank=True)
     planned_at = models.DateTimeField(null=True, editable=False)  # who is to be told was settled
+    worse_at = models.DateTimeField(null=True, editable=False)  # a warning became critical
     reminded_at = models.DateTimeField(null=True, editable=False)
     reminders = models.PositiveIntegerField(default=0, editable=False)
     escalated_at = models.DateTimeField(null=True, editable=False)
@@ -137,6 +144,13 @@ class Alert(models.Model):
         self.refresh_from_db()
         self.announce()
         return True
+
+    def let_go(self) -> None:
+        """Nobody has it after all: others are reminded again."""
+        mine = Alert.objects.open().filter(pk=self.pk, claimed_at=self.claimed_at)
+        if mine.update(claimed_by=None, claimed_at=None):
+            self.refresh_from_db()
+            self.announce()
 
     def announce(self) -> None:
         """Tell the room, once the row is there."""

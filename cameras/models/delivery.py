@@ -15,6 +15,7 @@ from cameras.models.channel import Channel
 LEASE = timedelta(minutes=10)  # a worker that holds one for longer is dead
 OFFERED = timedelta(seconds=60)  # before it is offered to a worker again
 ATTEMPTS_MAX = 6
+BESIDE_MAX = 100  # in one message
 KEPT = timedelta(days=90)
 
 
@@ -44,6 +45,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         rows = self.select_related("channel__user", "alert__camera__location", "alert__location", "alert__claimed_by")
         return rows.get(pk=number)
 
+    def claim_beside(self, row: Delivery, raised_before: datetime, now: datetime) -> list[Delivery]:
+        """What else of this kind is to be told over the same channel now: one message tells it all."""
+        kind = row.occasion.partition("-")[0]
+        same = self.filter(channel=row.channel, state=Delivery.State.WAITING, occasion__startswith=kind)
+        due = same.filter(due_at__lte=now + OFFERED, alert__raised_at__lte=raised_before)  # offered ones wait that long
+        numbers = due.order_by("pk").values_list("pk", flat=True)[:BESIDE_MAX]
+        return [one for number in numbers if (one := self.claim(number, now)) is not None]
+
     def forgettable(self, now: datetime) -> DeliveryQuerySet:
         """What nobody asks for any more: long done, and its alert over, so that nothing is told of it again."""
         done = self.exclude(state__in=(Delivery.State.WAITING, Delivery.State.SENDING))
@@ -56,7 +65,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
 
 class Delivery(models.Model):
-    """One message, one channel. `occasion`: raised, reminded-1 …, escalated, cleared, test-…"""
+    """One message, one channel. `occasion`: raised, worse, reminded-1 …, escalated, cleared, test-…"""
 
     class State(models.TextChoices):
         """waiting > sending > sent or failed; dropped: it was not needed any more."""

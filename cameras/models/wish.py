@@ -48,11 +48,9 @@ class Wish(models.Model):
         heard = Wish.Heard.CRITICAL if looks_after else Wish.Heard.NONE
         return row or cls(user=user, location=location, heard=heard)
 
-    def wants(self, alert: Alert) -> bool:
-        """Whether this alert is one of those."""
-        return self.heard == Wish.Heard.ALL or (
-            self.heard == Wish.Heard.CRITICAL and alert.level == Alert.Level.CRITICAL
-        )
+    def wants(self, level: str) -> bool:
+        """Whether alerts of this level are among those."""
+        return self.heard == Wish.Heard.ALL or (self.heard == Wish.Heard.CRITICAL and level == Alert.Level.CRITICAL)
 
     def kinds(self) -> list[str]:
         """Kinds of channels that the person wants to be reached by."""

@@ -1,4 +1,4 @@
-"""One message over one channel: looked at once more, sent, tried again later, or given up with words."""
+"""Messages over one channel: looked at once more, sent as one, tried again later, or given up with words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cameras.models import Alert, Channel, Delivery, NoticePlan
 from cameras.models.delivery import ATTEMPTS_MAX
 from cameras.notices import mail, outside
 from cameras.notices.errors import ChannelGone, DeliveryFailed
-from cameras.notices.planning import ENDS
+from cameras.notices.planning import ENDS, SETTLE
 from cameras.notices.words import Notice, notice
 from cameras.sentences import say, together
 
@@ -26,26 +26,38 @@ ENDED = "The server was stopped while sending; whether it arrived is not known."
 def deliver(number: int, now: datetime) -> None:
     """Send this one, if it is still to be sent; never raises for what a channel does wrong."""
     row = Delivery.objects.claim(number, now)
-    if row is None:
+    if row is None or not _is_due(row, now):
         return
+    beside = [] if row.is_test else Delivery.objects.claim_beside(row, now - SETTLE, now)
+    _try([row, *(one for one in beside if _is_due(one, now))], now)
+
+
+def _is_due(row: Delivery, now: datetime) -> bool:
+    """Whether it is to be sent now; what is not is dropped, or waits."""
     if words := not_wanted(row):
         row.drop(words)
-    elif (due_at := not_before(row, now)) is not None:
+        return False
+    if (due_at := not_before(row, now)) is not None:
         row.later(due_at, "Waits for the end of the quiet hours, or until the trouble has settled.", counts=False)
-    else:
-        _try(row, now)
+        return False
+    return True
 
 
-def _try(row: Delivery, now: datetime) -> None:
+def _try(rows: list[Delivery], now: datetime) -> None:
+    """One message for all of these, which have the same channel; on failure each goes its own way."""
+    channel = rows[0].channel
     try:
-        send(row.channel, notice(row, now))
+        send(channel, notice(rows))
     except ChannelGone as error:
-        gone(row, str(error), now)
+        for row in rows:
+            gone(row, str(error), now)
     except DeliveryFailed as error:
-        again(row, error, now)
+        for row in rows:
+            again(row, error, now)
     else:
-        row.sent(now)
-        if row.channel.failing_since is not None:
+        for row in rows:
+            row.sent(now)
+        if channel.failing_since is not None:
             tell_failing()
 
 
@@ -75,7 +87,7 @@ def not_wanted(row: Delivery) -> str:
         return "It is there again." if again else ""
     if alert.cleared_at is not None and not (row.occasion == "raised" and row.attempts > 1):
         return "It was over before it was told."  # what was tried and did not go out is told all the same
-    if alert.claimed_at is not None and row.occasion != "raised":
+    if alert.claimed_at is not None and row.occasion not in ("raised", "worse"):
         return "Somebody has it."
     return ""
 
@@ -128,7 +140,7 @@ def gone(row: Delivery, words: str, now: datetime) -> None:
 def take_up_orphans(now: datetime) -> None:
     """Of a worker that died while sending. Mail and push carry a mark by which the receiver knows a second copy."""
     for row in Delivery.objects.orphaned(now).select_related("channel"):
-        if row.channel.kind == Channel.Kind.SERVICE:
+        if row.channel.kind == Channel.Kind.SERVICE or row.attempts >= ATTEMPTS_MAX:  # or it is what ends them
             row.fail(ENDED, now)
             tell_failing()
         else:

@@ -197,8 +197,10 @@ def described(user: User) -> dict[str, Any]:
 
 def way(channel: Channel) -> dict[str, Any]:
     """A way without its secret."""
+    known = channel.about if channel.kind == Channel.Kind.PUSH else ""  # by it a browser knows its own
     return {
         "id": channel.pk, "kind": channel.kind, "name": channel.shown_name, "target": channel.target,
+        "fingerprint": known,
         "enabled": channel.enabled, "made_by": channel.made_by, "sent_at": instant(channel.sent_at) or None,
         "failing_since": instant(channel.failing_since) or None, "failure": channel.failure,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is to be told to whom, and when: raised, reminded, escalated, cleared. Doing it twice changes nothing."""
+"""What is to be told to whom, and when: raised, worse, reminded, escalated, cleared. Doing it twice changes nothing."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ ENDS = timedelta(seconds=120)  # what stays away for that long is over
 REMIND_AFTER = (timedelta(hours=1), timedelta(hours=6))
 REMIND_EVERY = timedelta(days=1)
 LOOK_BACK = timedelta(days=1)
+TOLD = (Delivery.State.SENT, Delivery.State.SENDING)
 
 
 def plan(now: datetime) -> None:
     """All messages that have become due to be planned."""
     rows = Alert.objects.select_related("camera__location", "location")
+    for alert in rows.left_alone():
+        alert.let_go()
     for alert in rows.open().filter(planned_at=None):
         _plan_raised(alert, now)
     for alert in rows.open().filter(claimed_at=None).exclude(planned_at=None):
@@ -35,12 +38,12 @@ def plan(now: datetime) -> None:
         _plan_ending(alert, now)
 
 
-def channels_for(alert: Alert) -> list[Channel]:
-    """All ways by which people want to hear of this alert."""
+def channels_for(alert: Alert, level: str = "") -> list[Channel]:
+    """All ways by which people want to hear of this alert, or would, were it of another level."""
     found: list[Channel] = []
     for user, looks_after in audience(alert):
         wish = Wish.of(user, alert.location, looks_after=looks_after)
-        if wish.wants(alert):
+        if wish.wants(level or alert.level):
             found += channels_of(user, wish.kinds())
     return found
 
@@ -67,8 +70,23 @@ def operators(location: Location | None) -> list[User]:
 
 def _plan_raised(alert: Alert, now: datetime) -> None:
     with transaction.atomic():
-        if Alert.objects.filter(pk=alert.pk, planned_at=None).update(planned_at=now):
-            Delivery.objects.plan(alert, "raised", channels_for(alert), alert.raised_at + SETTLE)
+        if not Alert.objects.filter(pk=alert.pk, planned_at=None).update(planned_at=now):
+            return
+        channels = channels_for(alert)
+        if alert.worse_at is not None:
+            _plan_worse(alert, now)
+        Delivery.objects.plan(alert, "raised", channels, alert.raised_at + SETTLE)
+
+
+def _plan_worse(alert: Alert, now: datetime) -> None:
+    """A warning became critical: whoever was told of it is told so; what waits, for the morning perhaps, is looked at
+    anew.
+    """
+    raised = Delivery.objects.filter(alert=alert, occasion="raised")
+    told = set(raised.filter(state__in=TOLD).values_list("channel", flat=True))
+    raised.filter(state=Delivery.State.WAITING).update(due_at=now)
+    mild = channels_for(alert, Alert.Level.WARNING)
+    Delivery.objects.plan(alert, "worse", [channel for channel in mild if channel.pk in told], now)
 
 
 def _plan_reminder(alert: Alert, now: datetime) -> None:
@@ -108,7 +126,7 @@ def _plan_ending(alert: Alert, now: datetime) -> None:
     with transaction.atomic():
         if not Alert.objects.filter(pk=alert.pk, ending_planned_at=None).update(ending_planned_at=now):
             return
-        told = Delivery.objects.filter(alert=alert, state__in=(Delivery.State.SENT, Delivery.State.SENDING))
+        told = Delivery.objects.filter(alert=alert, state__in=TOLD)
         channels = list(Channel.objects.filter(pk__in=told.values("channel"), enabled=True))
         Delivery.objects.plan(alert, "cleared", channels, (alert.cleared_at or now) + ENDS)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from cameras.sentences import clock
 
 TITLES = {
     "reminded": gettext_noop("Still open"), "escalated": gettext_noop("Nobody has it yet"),
-    "cleared": gettext_noop("Over"),
+    "cleared": gettext_noop("Over"), "worse": gettext_noop("It got worse"),
 }  # fmt: skip
 
 
@@ -31,10 +32,26 @@ class Notice:
     urgent: bool
 
 
-def notice(row: Delivery, now: datetime) -> Notice:
-    """The message of a delivery, in the language of whom it goes to."""
-    with override(row.channel.user.reads):
-        return _test(row) if row.alert is None else _about(row, row.alert)
+def notice(rows: Sequence[Delivery]) -> Notice:
+    """The one message of these deliveries over the same channel, in the language of whom it goes to."""
+    with override(rows[0].channel.user.reads):
+        found = [_test(row) if row.alert is None else _about(row, row.alert) for row in rows]
+        return found[0] if len(found) == 1 else _several(found)
+
+
+def _several(found: list[Notice]) -> Notice:
+    """A power cut is one message, however many cameras it reaches: each in a line of its own, what is urgent first."""
+    found = sorted(found, key=lambda one: not one.urgent)
+    first = found[0]
+    return Notice(
+        title=gettext("{title}, and {count} more").format(title=first.title, count=len(found) - 1),
+        text="\n".join(f"{one.title} · {one.facts}" for one in found),
+        facts="",
+        url=f"{settings.UCAM_URL}/alerts/",
+        key=first.key,
+        thread=first.thread,
+        urgent=any(one.urgent for one in found),
+    )
 
 
 def _test(row: Delivery) -> Notice:

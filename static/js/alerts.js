@@ -1,8 +1,8 @@
 // Alerts: the open ones, kept by the room; one as a card; claiming.
 
 import { ApiError } from './answer.js';
-import { cameraPage, getAlerts, picture, post } from './api.js';
-import { h, icon } from './dom.js';
+import { cameraPage, getOpenAlerts, picture, post } from './api.js';
+import { h, icon, replace } from './dom.js';
 import { face } from './faces.js';
 import { t } from './text.js';
 import { duration, moment, parse, withTimes } from './time.js';
@@ -36,7 +36,7 @@ export function openAlerts(room, tell) {
   const load = async () => {
     const asked = performance.now();
     try {
-      open = meanwhile.over(await getAlerts({ open: true }), asked);
+      open = meanwhile.over(await getOpenAlerts(), asked);
       told();
     } catch (error) {
       // The badge waits for the next connection; the pages tell of the trouble themselves.
@@ -98,6 +98,7 @@ export function alertActions(alert, place) {
 /** @param {AlertNotice} alert */
 function claimButton(alert) {
   const button = h('button', { class: 'btn btn--primary', type: 'button' }, t('I’ll take it'));
+  const refused = h('span', { class: 'field__error', role: 'alert' });
   button.addEventListener('click', async () => {
     button.disabled = true;
     try {
@@ -106,7 +107,8 @@ function claimButton(alert) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       button.disabled = error.code === 'already_claimed';
-      button.replaceWith(button, h('span', { class: 'field__error', role: 'alert' }, error.message));
+      replace(refused, error.message);
+      button.after(refused);
     }
   });
   return button;
@@ -141,9 +143,13 @@ const pictures = new Map();
 
 /** @param {number} id */
 function kept(id) {
-  const known = pictures.get(id) ?? picture(`/api/alerts/${id}/picture.jpg`).then((blob) => URL.createObjectURL(blob));
-  pictures.set(id, known);
-  return known;
+  const known = pictures.get(id);
+  if (known) return known;
+  const asked = picture(`/api/alerts/${id}/picture.jpg`).then((blob) => URL.createObjectURL(blob));
+  pictures.set(id, asked);
+  // Not there yet, or lost on its way: asked for again when the alert is drawn the next time.
+  asked.catch(() => pictures.delete(id));
+  return asked;
 }
 
 /** What is over takes one line: those who talk are not to scroll past it. @param {AlertNotice} alert @param {Place} place */

@@ -33,9 +33,20 @@ export async function answerOf(path, options = {}) {
   return response;
 }
 
+/** What an answer holds. It may break off on its way, or be another's than the server's: then ApiError. @template T @param {() => Promise<T>} read @returns {Promise<T>} */
+export async function bodyOf(read) {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new ApiError('server', t('The answer of the server cannot be read. Try again in a moment.'));
+    if (error instanceof TypeError || error instanceof DOMException) throw new ApiError('offline', t('The server cannot be reached from here. The cameras go on recording.'));
+    throw error;
+  }
+}
+
 /** @param {Response} response */
 async function errorOf(response) {
-  const text = await response.text();
+  const text = await response.text().catch(() => '');
   try {
     const { code, message, hint } = JSON.parse(text);
     if (typeof code === 'string' && typeof message === 'string') return new ApiError(code, message, response.status, typeof hint === 'string' ? hint : '');

@@ -1,6 +1,6 @@
 // The HTTP side, in the person's name. A 401 renews the token once; a second one leads to the sign-in page.
 
-import { ApiError, answerOf } from './answer.js';
+import { ApiError, answerOf, bodyOf } from './answer.js';
 import { readAlerts, readMessages, readStatus } from './protocol.js';
 import { access, isGuest, renew, signedIn } from './token.js';
 
@@ -49,7 +49,8 @@ function withToken(options, token) {
 
 /** @param {string} path @param {{signal?: AbortSignal}} [options] @returns {Promise<any>} */
 export async function get(path, options = {}) {
-  return (await send(path, options)).json();
+  const response = await send(path, options);
+  return bodyOf(() => response.json());
 }
 
 /** The person. @returns {Promise<Me>} */
@@ -63,9 +64,22 @@ export async function getCameras() {
   return cameras.map((/** @type {Camera} */ camera) => ({ ...camera, status: readStatus(camera.status) }));
 }
 
-/** Alerts, newest first: open ones, a page, or the page before a number. @param {{open?: boolean, before?: number}} [which] */
-export async function getAlerts({ open, before } = {}) {
-  return readAlerts(await get(`/api/alerts/${open ? '?open=1' : before ? `?before=${before}` : ''}`));
+export const ALERTS_PAGE = 50;
+
+/** A page of alerts, newest first: the newest, or those before a number. @param {number} [before] */
+export async function getAlerts(before) {
+  return readAlerts(await get(`/api/alerts/${before ? `?before=${before}` : ''}`));
+}
+
+/** All open alerts, newest first; a power cut may raise one for each camera. */
+export async function getOpenAlerts() {
+  /** @type {AlertNotice[]} */
+  const open = [];
+  for (let before = 0; ; before = open[open.length - 1].id) {
+    const page = readAlerts(await get(`/api/alerts/?open=1${before ? `&before=${before}` : ''}`));
+    open.push(...page);
+    if (page.length < ALERTS_PAGE) return open;
+  }
 }
 
 /** Fifty messages before a number, oldest first. @param {number} before */
@@ -89,25 +103,30 @@ export async function getMessagesAbout(camera, from, to) {
 }
 
 /** @param {string} path @param {unknown} [body] @returns {Promise<any>} null when the answer has no body */
-export async function post(path, body) {
-  const response = await send(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body ?? {}) });
-  return response.status === 204 ? null : response.json();
+export function post(path, body) {
+  return told('POST', path, body ?? {});
 }
 
 /** @param {string} path @param {unknown} body @returns {Promise<any>} */
-export async function put(path, body) {
-  return (await send(path, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })).json();
+export function put(path, body) {
+  return told('PUT', path, body);
 }
 
 /** @param {string} path @param {unknown} body @returns {Promise<any>} null when the answer has no body */
-export async function patch(path, body) {
-  const response = await send(path, { method: 'PATCH', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-  return response.status === 204 ? null : response.json();
+export function patch(path, body) {
+  return told('PATCH', path, body);
+}
+
+/** @param {string} method @param {string} path @param {unknown} body @returns {Promise<any>} */
+async function told(method, path, body) {
+  const response = await send(path, { method, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  return response.status === 204 ? null : bodyOf(() => response.json());
 }
 
 /** A picture of the API's. @param {string} path @param {{signal?: AbortSignal}} [options] */
 export async function picture(path, options = {}) {
-  return (await send(path, options)).blob();
+  const response = await send(path, options);
+  return bodyOf(() => response.blob());
 }
 
 /** @param {string} path */
@@ -118,7 +137,7 @@ export async function remove(path) {
 /** A still picture and its instant (NaN when the server does not say). @param {string} jid @param {{at?: string, signal?: AbortSignal}} [options] */
 export async function snapshot(jid, { at, signal } = {}) {
   const response = await send(cameraPath(jid, 'snapshot.jpg') + (at ? `?at=${encodeURIComponent(at)}` : ''), { signal });
-  return { picture: await response.blob(), at: Date.parse(response.headers.get('X-Ucam-At') ?? '') };
+  return { picture: await bodyOf(() => response.blob()), at: Date.parse(response.headers.get('X-Ucam-At') ?? '') };
 }
 
 /** @param {string} jid @param {string} [rest] */

@@ -16,7 +16,8 @@ export class Attention {
     document.addEventListener('visibilitychange', () => this.#turned());
     // Before the room's own listener closes the connection: the cameras are told that this page leaves.
     addEventListener('pagehide', () => this.#setFront(false), { capture: true });
-    addEventListener('pageshow', () => this.#setFront(true));
+    // Also told of a page that was opened in a tab behind: nobody looks at that yet.
+    addEventListener('pageshow', () => this.#setFront(document.visibilityState === 'visible'));
   }
 
   /** @type {IntersectionObserver} */

@@ -4,7 +4,7 @@ import { ApiError } from './answer.js';
 import { cameraPath, get } from './api.js';
 import { h, icon, part, replace } from './dom.js';
 import { t } from './text.js';
-import { date, dayStart, duration, month } from './time.js';
+import { date, dayStart, duration, month, ownZone } from './time.js';
 
 const WEEKDAYS = [[t('Mo'), t('Monday')], [t('Tu'), t('Tuesday')], [t('We'), t('Wednesday')], [t('Th'), t('Thursday')], [t('Fr'), t('Friday')], [t('Sa'), t('Saturday')], [t('Su'), t('Sunday')]];
 
@@ -15,7 +15,7 @@ export class Calendar {
   pop = part('calendar', HTMLDetailsElement);
   card = part('calendar-card', HTMLElement);
 
-  /** @param {string} camera @param {() => number} now @param {(day: number) => void} choose */
+  /** @param {import('./api.js').Camera} camera @param {() => number} now @param {(day: number) => void} choose */
   constructor(camera, now, choose) {
     this.camera = camera;
     this.now = now;
@@ -42,12 +42,18 @@ export class Calendar {
     this.#draw({}, t('Loading'));
     try {
       /** @type {import('./api.js').Days} */
-      const { days, timezone } = await get(cameraPath(this.camera, `days/?month=${name}`));
-      if (asked === this.#asked) this.#draw(days, t('Days in {zone}, the camera’s own zone.', { zone: timezone }));
+      const { days, timezone } = await get(cameraPath(this.camera.jid, `days/?month=${name}&timezone=${encodeURIComponent(ownZone())}`));
+      if (asked === this.#asked) this.#draw(days, this.#words(timezone));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (asked === this.#asked) this.#draw({}, error.message);
     }
+  }
+
+  /** Days are the viewer's, as on the timeline that they lead to. @param {string} zone */
+  #words(zone) {
+    const there = this.camera.timezone;
+    return zone === there ? t('Days in {zone}, the camera’s own zone.', { zone }) : t('Days in {zone}, your own zone. The camera is in {there}.', { zone, there });
   }
 
   /** @param {Record<string, number>} days @param {string} words */

@@ -2,7 +2,7 @@
 
 import { ApiError } from './answer.js';
 import { Told, alertCard } from './alerts.js';
-import { cameraPage, getAlerts, getMessages } from './api.js';
+import { cameraPage, getAlerts, getMessages, getOpenAlerts } from './api.js';
 import { h, icon, setText } from './dom.js';
 import { EVENT_ICONS, eventWords } from './event.js';
 import { cameraFace, face } from './faces.js';
@@ -85,7 +85,7 @@ export class Conversation {
   async #openAlerts() {
     const asked = performance.now();
     try {
-      const open = this.#toldAlerts.over(await getAlerts({ open: true }), asked);
+      const open = this.#toldAlerts.over(await getOpenAlerts(), asked);
       const over = [...this.#alerts.values()].some(({ alert }) => alert.state !== 'cleared' && !open.has(alert.id));
       const latest = over ? this.#toldAlerts.over(await getAlerts(), asked) : new Map();
       for (const [id, alert] of latest) if (this.#alerts.has(id)) this.#putAlert(alert);
@@ -169,7 +169,7 @@ export class Conversation {
   #drawn() {
     if (this.#pinned) this.#trim();
     this.gaps.render();
-    this.earlier.hidden = this.#complete || !this.#messages.size;
+    this.earlier.hidden = this.#complete || !Number.isFinite(this.#oldest);
     this.empty.hidden = this.stream.lines.length > 0;
     if (this.#pinned) this.#toBottom();
   }
@@ -177,8 +177,14 @@ export class Conversation {
   /** Who reads the end needs no thousand lines above it. */
   #trim() {
     if (this.stream.lines.length <= KEPT + PAGE) return;
-    for (const { id, kind } of this.stream.trim(KEPT)) if (kind !== 'alert' && id) this.#messages.delete(id);
-    this.#oldest = Math.min(...this.#messages.keys());
+    for (const line of this.stream.trim(KEPT)) this.#forget(line);
+  }
+
+  /** Messages come again when somebody scrolls up. @param {Line} line */
+  #forget(line) {
+    for (const [id, { line: known }] of this.#alerts) if (known === line) this.#alerts.delete(id);
+    if (!this.#messages.delete(line.id)) return;
+    this.#oldest = Math.max(this.#oldest, line.id + 1);
     this.#complete = false;
   }
 
@@ -206,7 +212,10 @@ export class Conversation {
     this.earlier.disabled = true;
     setText(this.earlier, t('Loading earlier messages'));
     try {
-      const messages = await getMessages(this.#oldest);
+      const before = this.#oldest;
+      const messages = await getMessages(before);
+      // Begun anew or cut meanwhile: these would leave a hole below them.
+      if (before !== this.#oldest) return setText(this.earlier, t('Earlier messages'));
       this.#complete = messages.length < PAGE;
       this.#pinned = false;
       const below = this.log.scrollHeight - this.log.scrollTop;
@@ -289,7 +298,9 @@ export class Conversation {
     if (Number.isNaN(at) || bare(message.from) !== bare(message.camera)) return this.#link(message, 'instant instant--plain', words);
     // A camera that speaks of an instant of its own was asked for a picture.
     const image = /** @type {HTMLImageElement} */ (h('img', { alt: '' }));
-    void new Still(image, camera).refresh(message.at ?? undefined);
+    const still = new Still(image, camera);
+    image.addEventListener('load', () => still.close());
+    void still.refresh(message.at ?? undefined);
     return this.#link(message, 'instant', image, words);
   }
 

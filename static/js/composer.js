@@ -5,10 +5,13 @@ import { cameraFace, face } from './faces.js';
 import { askedCommand } from './commands.js';
 import { asked, completed, matching } from './mention.js';
 import { spokenInstant } from './spoken.js';
+import { bare } from './protocol.js';
 import { t } from './text.js';
-import { clock, dayStart, iso } from './time.js';
+import { SECOND, clock, dayStart, iso, parse } from './time.js';
 
 const LONGEST = 4000;
+/** Clocks of this page and of the server agree so far. */
+const CLOCKS_MS = 5 * SECOND;
 
 export class Composer {
   /** Where what is being completed begins. @type {{from: number} | null} */
@@ -17,7 +20,7 @@ export class Composer {
   #offered = [];
   #chosen = 0;
   #sent = 0;
-  /** Text by our own mark, until the room gave it back. @type {Map<string, string>} */
+  /** What was said and when, by our own mark, until the room gave it back. @type {Map<string, {text: string, at: number}>} */
   #waiting = new Map();
 
   /**
@@ -40,8 +43,9 @@ export class Composer {
     this.input.addEventListener('click', () => this.#offer());
     this.input.addEventListener('blur', () => setTimeout(() => this.#close(), 150));
     room.on('error', (message) => this.#refused(message));
-    room.on('chat', (message) => message.from === room.jid && this.#delivered(message.text));
-    room.on('state', (state) => state === 'open' && this.#say(''));
+    room.on('chat', (message) => this.#delivered(message));
+    room.on('welcome', ({ messages }) => messages.forEach((message) => this.#delivered(message)));
+    room.on('state', (state) => state === 'open' && this.#back());
   }
 
   /** @param {SubmitEvent} event */
@@ -54,7 +58,7 @@ export class Composer {
     const id = `say-${++this.#sent}`;
     const where = about ? { camera: about.camera, ...(about.at === null ? {} : { at: iso(about.at) }) } : {};
     if (!this.room.send({ type: 'chat', id, text, ...where })) return this.#say(t('Not sent: this page has no connection just now. Your words stay here; send them when it is back.'));
-    this.#waiting.set(id, text);
+    this.#waiting.set(id, { text, at: this.room.now() });
     this.input.value = '';
     this.#say('');
     this.#close();
@@ -72,16 +76,30 @@ export class Composer {
 
   /** @param {import('./protocol.js').ErrorMessage} message */
   #refused({ id, message, hint }) {
-    const text = this.#waiting.get(id);
-    if (text === undefined) return;
+    const refused = this.#waiting.get(id);
+    if (!refused) return;
     this.#waiting.delete(id);
-    if (!this.input.value) this.input.value = text;
+    this.#giveBack([refused.text]);
     this.#say(t('Not sent: {problem}', { problem: [message, hint].filter(Boolean).join(' ') }));
   }
 
-  /** @param {string} text */
-  #delivered(text) {
-    for (const [id, waiting] of this.#waiting) if (waiting === text) return void this.#waiting.delete(id);
+  /** The room is open again: what was said into a connection that broke, and does not stand in the room, was lost. */
+  #back() {
+    const lost = [...this.#waiting.values()].map(({ text }) => text);
+    this.#waiting.clear();
+    this.#giveBack(lost);
+    this.#say(lost.length ? t('Not sent: the connection broke. Your words stand here again.') : '');
+  }
+
+  /** Before what was written since. @param {string[]} texts */
+  #giveBack(texts) {
+    if (texts.length) this.input.value = [...texts, this.input.value].filter(Boolean).join('\n');
+  }
+
+  /** @param {import('./protocol.js').Chat} message */
+  #delivered({ from, text, kind, sent_at }) {
+    if (kind || bare(from) !== bare(this.room.jid)) return;
+    for (const [id, waiting] of this.#waiting) if (waiting.text === text && parse(sent_at) >= waiting.at - CLOCKS_MS) return void this.#waiting.delete(id);
   }
 
   /** @param {string} words */

@@ -12,6 +12,8 @@ import { dayAfter, iso, parse } from './time.js';
 export class Cover extends Emitter {
   /** @type {Map<number, Span[]>} by first millisecond of the day */
   #days = new Map();
+  /** Up to when each day was asked for. @type {Map<number, number>} */
+  #until = new Map();
   /** @type {Map<number, Promise<void>>} */
   #loading = new Map();
   /** @type {Span[]} */
@@ -35,10 +37,20 @@ export class Cover extends Emitter {
 
   /** Coverage of a day, once, or again. @param {number} at @param {boolean} [again] @returns {Promise<void>} */
   ask(at, again = false) {
-    if (!this.allowed || at > this.now() || (this.#days.has(at) && !again)) return Promise.resolve();
+    if (!this.allowed || at > this.now() || (this.#isWhole(at) && !again)) return Promise.resolve();
     const loading = this.#loading.get(at) ?? this.#fetch(at).finally(() => this.#loading.delete(at));
     this.#loading.set(at, loading);
     return loading;
+  }
+
+  /** Known to its end, or as far as the page asks by itself again and again. @param {number} at */
+  #isWhole(at) {
+    return this.#days.has(at) && ((this.#until.get(at) ?? 0) >= dayAfter(at) || this.now() < dayAfter(at));
+  }
+
+  /** Whether something of the day may still become known. @param {number} at its first millisecond */
+  mayGrow(at) {
+    return this.day(at).some(({ state, cause }) => state === 'on_camera' || (state === 'unknown' && !cause));
   }
 
   /** @param {number} at */
@@ -47,6 +59,7 @@ export class Cover extends Emitter {
     try {
       const answer = await get(cameraPath(this.camera.jid, `coverage/?from=${encodeURIComponent(iso(at))}&to=${encodeURIComponent(iso(to))}`));
       this.#days.set(at, readSpans(answer));
+      this.#until.set(at, to);
       this.#earliest = parse(answer.earliest_at);
       this.spans = settled([...this.#days].sort(([a], [b]) => a - b).flatMap(([, spans]) => spans), parse(this.camera.latest_at), this.#earliest);
       this.emit('day', at);

@@ -24,6 +24,8 @@ export class Exports {
   #away = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #looking;
+  /** When the list was asked for; 0: never, exports are not this person's. */
+  #loaded_at = 0;
   #section = part('exports', HTMLElement);
   #list = part('exports-list', HTMLUListElement);
   #error = part('exports-error', HTMLElement);
@@ -33,11 +35,18 @@ export class Exports {
     this.camera = camera;
     this.owner = owner;
     this.now = now;
-    setInterval(() => document.visibilityState === 'visible' && void this.load(), LINK_EVERY_MS);
+    setInterval(() => this.#freshen(), LINK_EVERY_MS);
+    document.addEventListener('visibilitychange', () => this.now() - this.#loaded_at > LINK_EVERY_MS && this.#freshen());
+  }
+
+  /** While nobody looks links grow old; they are new again when somebody does. */
+  #freshen() {
+    if (document.visibilityState === 'visible' && this.#loaded_at) void this.load();
   }
 
   /** The person's own, of this camera. */
   async load() {
+    this.#loaded_at = this.now();
     await this.#try(async () => {
       /** @type {Export[]} */
       const all = await get('/api/exports/');

@@ -94,6 +94,7 @@ export class FollowMe {
   /** Full JIDs of those who came along. @type {Set<string>} */
   #company = new Set();
   #told = '';
+  #said = '';
   #button = part('lead', HTMLButtonElement);
   #words = part('lead-words', HTMLElement);
   #notice = part('following', HTMLElement);
@@ -110,6 +111,7 @@ export class FollowMe {
     abreast.on('change', () => this.#tell());
     abreast.on('own', () => this.ownWay());
     this.room.on('lead', (lead) => lead.from === this.#leader && this.#go(lead));
+    this.room.on('state', (state) => state === 'open' && this.#back());
     this.room.on('follow', ({ from, over }) => this.#joined(from, over));
     place.on('people', () => this.#leader && this.#say(t('You follow {who}.', { who: place.nameOf(this.#leader) })));
     this.room.on('offline', ({ jid }) => {
@@ -157,7 +159,7 @@ export class FollowMe {
     this.#leader = this.invitations.followed = leader;
     this.#heard_at = performance.now();
     this.#watching ??= setInterval(() => this.#look(), TELL_EVERY_MS);
-    this.#greet();
+    this.room.send({ type: 'follow', to: leader });
     this.#say(t('You follow {who}.', { who: this.place.nameOf(leader) }));
     if (first) this.#go(first);
   }
@@ -179,14 +181,11 @@ export class FollowMe {
     if (this.#leader) this.leave();
   }
 
-  /** Until the room is open nobody hears it; then once. */
-  #greet() {
-    if (this.room.send({ type: 'follow', to: this.#leader })) return;
-    const off = this.room.on('state', (state) => {
-      if (state !== 'open') return;
-      off();
-      if (this.#leader) this.room.send({ type: 'follow', to: this.#leader });
-    });
+  /** Under a new address: whom this page follows hears of it again, and whoever followed has lost sight of it. */
+  #back() {
+    if (this.#leader) this.room.send({ type: 'follow', to: this.#leader });
+    this.#company.clear();
+    this.#render();
   }
 
   /** @param {boolean} [again] also when nothing changed */
@@ -243,9 +242,11 @@ export class FollowMe {
 
   /** @param {string} words @param {boolean} [on] */
   #say(words, on = true) {
+    if (words === this.#said) return;
+    this.#said = words;
     this.#notice.hidden = !words;
     if (!words) return replace(this.#notice);
     replace(this.#notice, icon('follow'), h('div', {}, h('strong', {}, words)),
-      h('button', { class: 'btn push', type: 'button', onclick: () => (on ? this.leave() : (this.#notice.hidden = true)) }, on ? t('Go my own way') : t('All right')));
+      h('button', { class: 'btn push', type: 'button', onclick: () => (on ? this.leave() : this.#say('')) }, on ? t('Go my own way') : t('All right')));
   }
 }

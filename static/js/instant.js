@@ -3,7 +3,7 @@
 import { HOUR, MINUTE, SECOND, dayStart } from './time.js';
 
 /** What German readers type, as the rest reads it. @type {[RegExp, string][]} */
-const GERMAN = [[/^jetzt$/, 'now'], [/^heute\b/, 'today'], [/^gestern\b/, 'yesterday'], [/^vor (\d+) ?(s|min|h)[a-z]*$/, '$1 $2 ago'], [/ um /, ' ']];
+const GERMAN = [[/^jetzt$/, 'now'], [/^heute\b/, 'today'], [/^gestern\b/, 'yesterday'], [/^vor (\d+) ?(s|min|h)[a-z]*$/, '$1 $2 ago'], [/ um /, ' '], [/\b(mär|mrz)[a-zä]*\b/, 'mar'], [/\bmai\b/, 'may'], [/\bokt/, 'oct'], [/\bdez/, 'dec']];
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 const UNITS = { s: SECOND, sec: SECOND, second: SECOND, m: MINUTE, min: MINUTE, minute: MINUTE, h: HOUR, hour: HOUR };
 const TIME = /^(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,](\d{1,3}))?)?\s*(am|pm)?$/;
@@ -50,7 +50,7 @@ function readDay(words, now) {
   if (iso) return made(Number(iso[1]), Number(iso[2]), Number(iso[3]));
   const dotted = /^(\d{1,2})[./](\d{1,2})(?:[./](\d{4})?)?$/.exec(words);
   if (dotted) return nearest(Number(dotted[3]), Number(dotted[2]), Number(dotted[1]), now);
-  const named = /^(?:[a-z]{3,9} )?(\d{1,2})\.? ([a-z]{3,9})\.?(?: (\d{4}))?$/.exec(words);
+  const named = /^(?:[a-z]{2,10}\.? )?(\d{1,2})\.? ([a-z]{3,9})\.?(?: (\d{4}))?$/.exec(words);
   if (named) return nearest(Number(named[3]), MONTHS.indexOf(named[2].slice(0, 3)) + 1, Number(named[1]), now);
   return NaN;
 }

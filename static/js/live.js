@@ -69,9 +69,10 @@ export class Live extends Emitter {
       this.room.on('offer', (message) => message.session === this.#session && void this.#offered(message.sdp)),
       this.room.on('candidate', (message) => message.session === this.#session && void this.#candidate(message)),
       this.room.on('hangup', (message) => message.session === this.#session && this.#lost(withTimes(message.reason, this.room.now()) || t('The camera ended the session.'))),
-      this.room.on('error', (message) => message.id === this.#session && this.#refused(message)),
+      // Between two sessions there is none, and an error that answers something else has no mark either.
+      this.room.on('error', (message) => this.#session !== '' && message.id === this.#session && this.#refused(message)),
       // The server ends the sessions of a connection that is gone: begin again when the room is back.
-      this.room.on('state', (state) => state === 'open' && this.#again('')),
+      this.room.on('state', (state) => state === 'open' && this.#anew()),
     ];
     this.#become('connecting');
     this.#call();
@@ -84,6 +85,12 @@ export class Live extends Emitter {
     for (const off of this.#offs.splice(0)) off();
     this.#hangUp(reason);
     this.#become('idle');
+  }
+
+  /** The room is back without the session that it had: the picture that still stands is not live any more. */
+  #anew() {
+    if (this.state === 'live') this.#become('connecting');
+    this.#again('');
   }
 
   /** @param {string} [reason] told to the camera; none when the connection that had the session is gone */
@@ -196,9 +203,9 @@ export class Live extends Emitter {
     const hidden = document.visibilityState === 'hidden' || this.video.paused;
     if (hidden) this.#seen_at = performance.now();
     if (performance.now() - this.#seen_at > STILL_FOR_MS) return this.#lost(t('The picture stood still.'));
-    const facts = this.#read(await peer.getStats());
+    const report = await peer.getStats();
     if (this.#peer !== peer) return;
-    this.emit('facts', facts);
+    this.emit('facts', this.#read(report));
     this.#measureSoon();
   }
 

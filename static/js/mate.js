@@ -66,7 +66,7 @@ export class Mate {
   follow() {
     if (!this.#front) {
       this.live.stop();
-      this.past.close();
+      if (this.past.state !== 'idle') this.past.close();
     } else if (this.leader.mode === 'live') this.#followLive();
     else this.#followPast();
     this.#render();

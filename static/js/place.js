@@ -1,5 +1,6 @@
 // Who and what is there, as the API told it at first and the room keeps it: cameras, people, who watches what.
 
+import { ApiError } from './answer.js';
 import { getCameras, getMe } from './api.js';
 import { Emitter } from './emitter.js';
 import { bare } from './protocol.js';
@@ -20,8 +21,11 @@ export class Place extends Emitter {
   peers = new Map();
   /** @type {Me | null} */
   me = null;
+  #looking = false;
   /** Names of those who were here, by bare JID. @type {Map<string, string>} */
   #names = new Map();
+  /** Who watches, and how cameras say they are, as the room told it since its welcome. @type {{watching: Map<string, string[]>, statuses: Map<string, import('./protocol.js').Status>}} */
+  #told = { watching: new Map(), statuses: new Map() };
   /** Those who have gone just now, by bare JID. @type {Map<string, ReturnType<typeof setTimeout>>} */
   #leaving = new Map();
 
@@ -33,15 +37,20 @@ export class Place extends Emitter {
     room.on('online', ({ peer }) => this.#online(peer));
     room.on('offline', ({ jid }) => this.#offline(jid));
     room.on('watching', ({ camera, viewers }) => this.#watching(camera, viewers));
-    room.on('status', (status) => this.#change(bare(status.from), (camera) => (camera.status = status)));
+    room.on('status', (status) => {
+      this.#told.statuses.set(bare(status.from), status);
+      this.#change(bare(status.from), (camera) => (camera.status = status));
+    });
   }
 
   /** Fetches the person and all cameras; throws ApiError. */
   async load() {
     const [me, cameras] = await Promise.all([getMe(), getCameras()]);
     this.me = me;
-    this.cameras = new Map(cameras.map((camera) => [camera.jid, camera]));
-    for (const peer of this.peers.values()) if (peer.kind === 'camera') this.#change(bare(peer.jid), (camera) => this.#setOnline(camera, true));
+    // Those that are known stay the same objects: tiles and players hold them.
+    this.cameras = new Map(cameras.map((camera) => [camera.jid, Object.assign(this.cameras.get(camera.jid) ?? camera, camera)]));
+    // The room is newer: what it told while this answer was on its way found no cameras yet.
+    if (this.room.state === 'open') this.#asTold();
     this.emit('loaded', null);
   }
 
@@ -92,20 +101,41 @@ export class Place extends Emitter {
     this.peers = new Map(welcome.roster.map((peer) => [peer.jid, peer]));
     for (const peer of welcome.roster) this.#names.set(bare(peer.jid), peer.name);
     for (const { from, from_name } of welcome.messages) this.#learn(from, from_name);
-    const online = new Set(welcome.roster.filter(({ kind }) => kind === 'camera').map(({ jid }) => bare(jid)));
-    const statuses = new Map(welcome.statuses.map((status) => [bare(status.from), status]));
+    this.#told = { watching: new Map(Object.entries(welcome.watching)), statuses: new Map(welcome.statuses.map((status) => [bare(status.from), status])) };
+    this.#asTold();
+    if (welcome.roster.some(({ kind, jid }) => kind === 'camera' && !this.cameras.has(bare(jid)))) void this.#look();
+    this.emit('people', null);
+  }
+
+  /** Cameras as the room knows them. */
+  #asTold() {
+    const online = new Set([...this.peers.values()].filter(({ kind }) => kind === 'camera').map(({ jid }) => bare(jid)));
     for (const camera of this.cameras.values()) {
       this.#change(camera.jid, () => {
         this.#setOnline(camera, online.has(camera.jid));
-        camera.watchers = welcome.watching[camera.jid] ?? [];
-        camera.status = statuses.get(camera.jid) ?? camera.status;
+        camera.watchers = this.#told.watching.get(camera.jid) ?? [];
+        camera.status = this.#told.statuses.get(camera.jid) ?? camera.status;
       });
     }
-    this.emit('people', null);
+  }
+
+  /** A camera came that was added, moved or given to the person since the list was fetched. */
+  async #look() {
+    if (!this.me || this.#looking) return;
+    this.#looking = true;
+    try {
+      await this.load();
+    } catch (error) {
+      // The next camera that comes, or a reload, asks again; the notice of the lost connection says the rest.
+      if (!(error instanceof ApiError)) throw error;
+    } finally {
+      this.#looking = false;
+    }
   }
 
   /** @param {Peer} peer */
   #online(peer) {
+    if (peer.kind === 'camera' && !this.cameras.has(bare(peer.jid))) void this.#look();
     const before = this.#isHere(peer.jid);
     this.peers.set(peer.jid, peer);
     this.#names.set(bare(peer.jid), peer.name);
@@ -148,6 +178,7 @@ export class Place extends Emitter {
 
   /** @param {string} camera @param {string[]} viewers */
   #watching(camera, viewers) {
+    this.#told.watching.set(bare(camera), viewers);
     this.#change(bare(camera), (known) => (known.watchers = viewers));
     this.emit('people', null);
   }

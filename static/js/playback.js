@@ -3,7 +3,7 @@
 import { cameraPath, toSignIn } from './api.js';
 import { ApiError } from './answer.js';
 import { Emitter } from './emitter.js';
-import { endOf, hasPicture, instantOf, isRewritten, mediaTimeOf, rangeFor } from './playlist.js';
+import { endOf, hasPicture, instantOf, isRewritten, mediaTimeOf, rangeFor, shorter } from './playlist.js';
 import { t } from './text.js';
 import { saving } from './thrift.js';
 import { SECOND, iso } from './time.js';
@@ -234,15 +234,17 @@ export class Playback extends Emitter {
     this.#start();
   }
 
-  /** The growing list came again; when it is another than it was, it is begun anew where the picture stands. @param {Hls} hls @param {import('../vendor/hls.js').LevelDetails} details */
+  /** The growing list came again; when it is another than it was, or has grown long, it is begun anew where the picture stands. @param {Hls} hls @param {import('../vendor/hls.js').LevelDetails} details */
   #updated(hls, details) {
     if (this.#hls !== hls) return;
     const rewritten = isRewritten(this.#pieces, details.fragments);
     this.#pieces = details.fragments;
-    if (!rewritten || Number.isNaN(this.at)) return;
+    if (Number.isNaN(this.at)) return;
+    const range = shorter(this.#range, this.at, this.now()) ?? (rewritten ? this.#range : null);
+    if (!range) return;
     this.#wanted = this.at;
     this.#slack = 0;
-    void this.#load(this.#range);
+    void this.#load(range);
   }
 
   #start() {

@@ -305,6 +305,8 @@ export class Player extends Emitter {
       this.stage.dataset.show = 'past';
       this.#veilWith(null);
     }
+    // What did not arrive has come.
+    if (this.mode === 'past' && this.notice.dataset.kind === 'lost') this.#say(null);
     if (this.mode === 'live' && this.live.state === 'fallback') this.#sayFallback();
     this.#changed();
   }
@@ -387,7 +389,10 @@ export class Player extends Emitter {
   #say(kind, title = '', words = '', action = '', act = undefined) {
     clearTimeout(this.#noted);
     this.notice.hidden = !kind;
-    if (!kind) return replace(this.notice);
+    if (!kind) {
+      delete this.notice.dataset.kind;
+      return replace(this.notice);
+    }
     this.notice.dataset.kind = kind;
     replace(this.notice, icon({ lost: 'warning', pending: 'direct', note: 'forward-10', off: 'off' }[kind]), h('div', {}, h('strong', {}, title), h('p', {}, words)),
       act ? h('button', { class: 'btn push', type: 'button', onclick: act }, icon('refresh'), action) : null);

@@ -8,10 +8,16 @@ import { MINUTE } from './time.js';
 const BEFORE = 4 * MINUTE;
 const AFTER = 20 * MINUTE;
 const EDGE = 8 * MINUTE;
+const LONG = 30 * MINUTE;
 
 /** What to ask for to play from an instant: short near the live edge, where the playlist is fetched again and again. @param {number} at @param {number} now @returns {Range} */
 export function rangeFor(at, now) {
   return at > now - EDGE ? { from: Math.min(at, now) - BEFORE, to: null } : { from: at - BEFORE, to: Math.min(at + AFTER, now) };
+}
+
+/** What to ask for instead of a list that has grown for so long that fetching it again and again costs more than the pictures; null while it is short. @param {Range} range @param {number} at @param {number} now @returns {Range | null} */
+export function shorter({ from, to }, at, now) {
+  return to === null && now - from > LONG ? rangeFor(at, now) : null;
 }
 
 /**

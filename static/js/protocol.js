@@ -3,6 +3,8 @@
 export const VERSION = 1;
 export const SUBPROTOCOL = 'ucam.room.1';
 export const FRAME_BYTES_MAX = 64 * 1024;
+/** What the server tells may be longer: the welcome holds all who are there and fifty messages. */
+export const SERVER_FRAME_BYTES_MAX = 4 * 1024 * 1024;
 
 /** @typedef {'person' | 'camera' | 'server'} Kind */
 /** @typedef {{jid: string, kind: Kind, name: string, capabilities: string[], since: string}} Peer */
@@ -144,7 +146,7 @@ export const SERVER_TYPES = Object.keys(MESSAGES);
 /** What the server said; throws ProtocolError (`frame_too_long`, `message_malformed`, `type_unknown`). @param {unknown} frame @returns {FromServer} */
 export function decode(frame) {
   if (typeof frame !== 'string') throw new ProtocolError('message_malformed', 'This message cannot be read: it is not text.');
-  if (frame.length > FRAME_BYTES_MAX) throw new ProtocolError('frame_too_long', `A message has at most ${FRAME_BYTES_MAX} bytes.`);
+  if (frame.length > SERVER_FRAME_BYTES_MAX) throw new ProtocolError('frame_too_long', `A message has at most ${SERVER_FRAME_BYTES_MAX} bytes.`);
   const given = object(json(frame), 'the message');
   const type = text(given.type, 'type');
   if (!Object.hasOwn(MESSAGES, type)) throw new ProtocolError('type_unknown', `There is no message of type ${type.slice(0, 80)} here.`);

@@ -13,10 +13,13 @@ async function registration() {
   return (await navigator.serviceWorker.getRegistration('/')) ?? null;
 }
 
-/** Whether this browser is subscribed already. */
-export async function subscribed() {
-  if (pushState() === 'unsupported') return false;
-  return Boolean(await (await registration())?.pushManager.getSubscription());
+/** By what the server knows this browser's subscription again; empty when it has none. */
+export async function fingerprint() {
+  if (pushState() === 'unsupported') return '';
+  const subscription = await (await registration())?.pushManager.getSubscription();
+  if (!subscription) return '';
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(subscription.endpoint));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Asks the person, then subscribes; null when they said no or the browser has no push service. @param {string} key the server's public key @returns {Promise<PushSubscriptionJSON | null>} */

@@ -15,6 +15,7 @@ const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 15_000;
 const PING_EVERY_MS = 10_000;
 const SILENCE_MS = 25_000;
+const OPENS_WITHIN_MS = 3000;
 const NOT_SIGNED_IN = 4401;
 const TOO_MUCH = 4429;
 
@@ -92,7 +93,7 @@ export class Room extends Emitter {
   }
 
   retryNow() {
-    if (!this.#running || this.#socket) return;
+    if (!this.#running || (this.#socket && !this.#drop(this.#socket))) return;
     clearTimeout(this.#retry);
     this.#tries = 0;
     void this.#connect();
@@ -171,13 +172,23 @@ export class Room extends Emitter {
   #later() {
     this.#become('closed');
     if (!this.#running) return;
+    clearTimeout(this.#retry);
     this.#retry = setTimeout(() => void this.#connect(), backoff_ms(this.#tries++, Math.random()));
   }
 
   #check() {
-    if (!this.#socket || this.#socket.readyState !== WebSocket.OPEN) return;
+    if (!this.#socket) return;
+    // Also one that does not even open: browsers wait for minutes on a network that swallows everything.
     if (Date.now() - this.#heard_at > SILENCE_MS) return this.#giveUp(this.#socket);
     this.#write({ type: 'ping', sent_ms: Date.now() });
+  }
+
+  /** True when it was let go: one that has not opened for a while may have been begun on another network. @param {WebSocket} socket */
+  #drop(socket) {
+    if (socket.readyState === WebSocket.OPEN || Date.now() - this.#heard_at < OPENS_WITHIN_MS) return false;
+    this.#socket = null;
+    socket.close();
+    return true;
   }
 
   /** A socket that says nothing is gone, whatever it says of itself. @param {WebSocket} socket */

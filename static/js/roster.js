@@ -19,11 +19,15 @@ export function countWords(place) {
 
 /** Keeps a list of people, the faces above it and the count current. @param {Place} place @param {{list: HTMLUListElement, faces?: HTMLElement, count?: HTMLElement}} parts */
 export function keepPeople(place, { list, faces, count: counter }) {
+  let drawn = '';
   const render = () => {
     const people = place.people();
+    if (counter) setText(counter, countWords(place));
+    const key = JSON.stringify(people.map((person) => [person, place.watchedBy(person.jid).map(({ name }) => name), person.jid === place.me?.jid]));
+    if (key === drawn) return;
+    drawn = key;
     list.replaceChildren(...people.map((person) => member(place, person)));
     if (faces) replace(faces, ...people.slice(0, 6).map(({ name }) => face(name, 'sm')));
-    if (counter) setText(counter, countWords(place));
   };
   place.on('people', render);
   place.on('camera', render);
@@ -40,7 +44,13 @@ function member(place, { jid, name }) {
 
 /** Keeps the cameras, by place, current. @param {Place} place @param {HTMLElement} where */
 export function keepCameras(place, where) {
+  let drawn = '';
   const render = () => {
+    // A camera tells how it is every few seconds: what is under a finger or the focus stays while it reads the same.
+    const now = place.room.now();
+    const key = JSON.stringify([...place.cameras.values()].map((camera) => [camera.jid, camera.name, camera.location, camera.location_name, camera.online, conditionOf(camera, now).word, conditionOf(camera, now).state]));
+    if (key === drawn) return;
+    drawn = key;
     replace(where, ...[...byLocation(place)].flatMap(([location, cameras]) => [
       h('h2', { class: 'eyebrow' }, t('{place}, {here} of {n}', { place: cameras[0].location_name || location, here: cameras.filter(({ online }) => online).length, n: cameras.length })),
       h('ul', { class: 'members' }, ...cameras.map((camera) => cameraMember(place, camera))),

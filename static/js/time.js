@@ -28,9 +28,9 @@ export function hourMinute(ms, zone) {
   return format({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: zone }).format(ms);
 }
 
-/** "9–15 Nov 2026": from the first to the last day. @param {number} from @param {number} to */
+/** "9–15 Nov 2026": from the first to the last day of a calendar, whatever the viewer's zone. @param {number} from @param {number} to noon of each, in UTC */
 export function days(from, to) {
-  return format({ day: 'numeric', month: 'short', year: 'numeric' }).formatRange(from, to);
+  return format({ day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' }).formatRange(from, to);
 }
 
 /** "Tue 24 November". @param {number} ms */
@@ -79,6 +79,11 @@ export function withTimes(text, now) {
   });
 }
 
+/** The viewer's zone by name. */
+export function ownZone() {
+  return format({}).resolvedOptions().timeZone;
+}
+
 /** First millisecond of the viewer's day that holds the instant. @param {number} ms */
 export function dayStart(ms) {
   return new Date(ms).setHours(0, 0, 0, 0);
@@ -89,6 +94,13 @@ export function dayAfter(ms) {
   const next = new Date(dayStart(ms));
   next.setDate(next.getDate() + 1);
   return next.getTime();
+}
+
+/** The instant at which clocks on another day show the same time, within that day whatever its length. @param {number} day its first millisecond @param {number} ms */
+export function sameTime(day, ms) {
+  const shown = new Date(ms);
+  const at = new Date(day).setHours(shown.getHours(), shown.getMinutes(), shown.getSeconds(), shown.getMilliseconds());
+  return Math.min(Math.max(at, day), dayAfter(day) - 1);
 }
 
 /** "45 s", "6 min 30 s", "8 h 46 min", "3 days 2 h". @param {number} ms */

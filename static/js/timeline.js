@@ -7,7 +7,7 @@ import { Selection } from './selection.js';
 import { draw, ledger, shape } from './strip.js';
 import { t } from './text.js';
 import { Thumbnails } from './thumbnails.js';
-import { HOUR, MINUTE, clock, dayAfter, dayStart, duration, hourMinute, inZone } from './time.js';
+import { HOUR, MINUTE, clock, dayAfter, dayStart, duration, hourMinute, inZone, sameTime } from './time.js';
 import { around, follow, instantAt, pan, share, ticks, zoom } from './window.js';
 
 /** @typedef {import('./coverage.js').Span} Span */
@@ -105,10 +105,10 @@ export class Timeline extends Emitter {
 
   /** Another day, at the same time of day. @param {number} day its first millisecond */
   goToDay(day) {
-    const centre = (this.shown.from + this.shown.to) / 2 - this.day;
+    const centre = sameTime(day, (this.shown.from + this.shown.to) / 2);
     this.#follows = false;
     this.#setDay(day);
-    this.#setWindow(around(Math.min(day + centre, this.now()), this.shown.to - this.shown.from));
+    this.#setWindow(around(Math.min(centre, this.now()), this.shown.to - this.shown.from));
   }
 
   /** @param {number} factor @param {number} [fixed] */

@@ -1,6 +1,6 @@
 // The person's tokens: kept in local storage, refreshed before they expire, by one tab at a time.
 
-import { ApiError, answerOf } from './answer.js';
+import { ApiError, answerOf, bodyOf } from './answer.js';
 import { t } from './text.js';
 
 const ACCESS = 'ucam.access';
@@ -92,18 +92,30 @@ async function alone(work) {
 /** @returns {Promise<string>} */
 async function rotate() {
   const refresh = store().getItem(REFRESH);
-  if (!refresh) throw new ApiError('signed_out', t('You are not signed in.'), 401);
+  if (!refresh) return gone();
   try {
     const pair = await answerOf('/api/token/refresh/', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ refresh }) });
-    keep(await pair.json());
-    return current();
+    const renewed = await bodyOf(() => pair.json());
+    if (isStill(refresh)) keep(renewed);
+    return current() || gone();
   } catch (error) {
     if (error instanceof ApiError && (error.status === 401 || error.status === 400)) {
+      if (!isStill(refresh) && signedIn()) return current();
       forget();
       throw new ApiError('signed_out', error.message, 401);
     }
     throw error;
   }
+}
+
+/** Nobody signed out or in meanwhile, in this tab or another: what the answer says is not about them. @param {string} refresh */
+function isStill(refresh) {
+  return store().getItem(REFRESH) === refresh;
+}
+
+/** @returns {never} */
+function gone() {
+  throw new ApiError('signed_out', t('You are not signed in.'), 401);
 }
 
 /** Ends the session here and on the server. */

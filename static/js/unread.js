@@ -1,9 +1,9 @@
-// How many messages of the room this person has not seen; remembered on the device.
+// How many messages of the room this person has not seen; remembered on the device, for each who signs in on it.
 
 import { Emitter } from './emitter.js';
 import { bare } from './protocol.js';
 
-const KEY = 'ucam.read';
+const KEY = 'ucam.read.';
 
 /** @extends {Emitter<{count: number}>} */
 export class Unread extends Emitter {
@@ -15,13 +15,27 @@ export class Unread extends Emitter {
   constructor(room, place) {
     super();
     this.place = place;
-    room.on('welcome', ({ messages, jid }) => messages.forEach((message) => this.#heard(message, bare(jid))));
+    room.on('welcome', ({ messages, jid }) => {
+      const newest = Math.max(...messages.map(({ id }) => Number(id)));
+      // A server that was restored counts from an older number on.
+      if (messages.length && newest < this.read) this.#keep(newest);
+      messages.forEach((message) => this.#heard(message, bare(jid)));
+    });
     room.on('chat', (message) => this.#heard(message, bare(room.jid)));
-    addEventListener('storage', ({ key }) => key === KEY && this.#tell());
+    addEventListener('storage', ({ key }) => key === this.#key && this.#tell());
   }
 
   get read() {
-    return Number(localStorage.getItem(KEY)) || 0;
+    return Number(localStorage.getItem(this.#key)) || 0;
+  }
+
+  get #key() {
+    return KEY + bare(this.place.room.jid);
+  }
+
+  /** @param {number} number */
+  #keep(number) {
+    localStorage.setItem(this.#key, String(number));
   }
 
   /** Said by somebody else since this person was here last. @param {import('./protocol.js').Chat} message */
@@ -31,7 +45,7 @@ export class Unread extends Emitter {
 
   /** Everything up to now is seen. */
   seen() {
-    if (this.#newest > this.read) localStorage.setItem(KEY, String(this.#newest));
+    if (this.#newest > this.read) this.#keep(this.#newest);
     this.#tell();
   }
 

@@ -88,6 +88,10 @@ class ChunkQuerySet(models.QuerySet["Chunk"]):
         """Those of which somebody holds at least a moment."""
         return self.filter(Exists(holds_of_chunk(now))).exclude(state=Chunk.State.DELETING)
 
+    def exported(self) -> ChunkQuerySet:
+        """Those that exports still need."""
+        return self.filter(Exists(exports_of_chunk())).exclude(state=Chunk.State.DELETING)
+
     def abandoned(self, now: datetime) -> ChunkQuerySet:
         """Open ones to which nothing was added for a day: their camera is gone or has lost its spool."""
         return self.filter(state=Chunk.State.OPEN, closed_at=None, appended_at__lt=now - ABANDONED_AFTER)

@@ -1,8 +1,12 @@
 """Who may see what: nothing, unless a row says so."""
 
-import pytest
+from datetime import timedelta
+from typing import Any
 
-from cameras.models import Alert, Camera, Location, Membership, Message, Right
+import pytest
+from django.utils import timezone
+
+from cameras.models import Alert, Camera, Guest, Location, Membership, Message, Right
 from tests.conftest import Cast
 
 
@@ -78,3 +82,21 @@ def test_a_page_that_is_no_number_gets_a_sentence(cast: Cast, number: str) -> No
     answer = cast.api(cast.bob).get("/api/messages/", {"before": number})
     assert answer.status_code == 400
     assert "number" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("who", ["alice", "bob", "guest"])
+def test_a_hundred_cameras_cost_no_more_queries_than_one(
+    cast: Cast, who: str, django_assert_max_num_queries: Any
+) -> None:
+    cameras = [cast.camera, *(Camera.objects.create(location=cast.studio, local=f"more{n}") for n in range(30))]
+    person = cast.alice if who == "alice" else cast.bob
+    if who == "guest":
+        until = timezone.now() + timedelta(days=1)
+        guest, _ = Guest.objects.invite(cast.alice, "Gil", cameras, live=True, from_=None, to=None, ends_at=until)
+        person = guest.user
+    api = cast.api(person)
+    with django_assert_max_num_queries(20):
+        told = api.get("/api/cameras/").json()
+    mine = [one for one in told if one["location"] == "studio.loc"]
+    rights = {"alice": 5, "bob": 2, "guest": 1}[who]
+    assert [len(one["may"]) for one in mine] == [rights] * 31

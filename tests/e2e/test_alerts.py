@@ -39,12 +39,15 @@ class Postbox:
         self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return "250 OK"
 
-    def subjects(self, whom: str) -> list[str]:
-        """Of the alerts that this person was told of, in their order."""
-        return [str(mail["Subject"]) for mail in self.mails if whom in str(mail["To"])]
-
     def has_told(self, whom: str, title: str) -> bool:
-        return any(title in subject for subject in self.subjects(whom))
+        """In a subject, or in a line of a mail that tells of several."""
+        return any(title in words(mail) for mail in self.mails if whom in str(mail["To"]))
+
+
+def words(mail: EmailMessage) -> str:
+    """Subject and text."""
+    body = mail.get_body(("plain",))
+    return f"{mail['Subject']}\n{body.get_content() if body else ''}"
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,15 @@ test('days in words and in figures', () => {
   assert.equal(read('2026-11-22 14:02'), '2026-11-22T13:02:00.000Z');
 });
 
+test('days as German readers write them, and as the page itself does', () => {
+  assert.equal(read('3. März 9:15'), '2026-03-03T08:15:00.000Z');
+  assert.equal(read('24. Mai 9:15'), '2026-05-24T07:15:00.000Z');
+  assert.equal(read('3. Okt. 9:15'), '2026-10-03T07:15:00.000Z');
+  assert.equal(read('24. Dezember um 9:15'), '2025-12-24T08:15:00.000Z');
+  assert.equal(read('Di. 24. November, 14:41'), '2026-11-24T13:41:00.000Z');
+  assert.equal(read('Donnerstag 5. Nov 14:41'), '2026-11-05T13:41:00.000Z');
+});
+
 test('links, the past by its length, and now', () => {
   assert.equal(read('2026-11-22T10:00:00.500Z'), '2026-11-22T10:00:00.500Z');
   assert.equal(read('2026-11-22T10:00:00+02:00'), '2026-11-22T08:00:00.000Z');

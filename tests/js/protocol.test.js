@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { FRAME_BYTES_MAX, ProtocolError, SERVER_TYPES, bare, decode, readStatus } from '../../static/js/protocol.js';
+import { FRAME_BYTES_MAX, ProtocolError, SERVER_FRAME_BYTES_MAX, SERVER_TYPES, bare, decode, readStatus } from '../../static/js/protocol.js';
 
 const GOLDEN = new URL('../protocol/golden/', import.meta.url);
 const names = readdirSync(GOLDEN).filter((name) => name.startsWith('from_server.'));
@@ -33,7 +33,7 @@ for (const { name, frame, code } of JSON.parse(readFileSync(new URL('hostile.jso
 
 test('refuses what is no text and what is too long', () => {
   assert.throws(() => decode(new ArrayBuffer(4)), { code: 'message_malformed' });
-  assert.throws(() => decode('"' + 'x'.repeat(FRAME_BYTES_MAX) + '"'), { code: 'frame_too_long' });
+  assert.throws(() => decode('"' + 'x'.repeat(SERVER_FRAME_BYTES_MAX) + '"'), { code: 'frame_too_long' });
 });
 
 test('ignores keys of a later version', () => {
@@ -56,4 +56,12 @@ test('a stored status of another version counts as none', () => {
 test('the bare address of a connection', () => {
   assert.equal(bare('cam001@demo.loc/9f2c/61'), 'cam001@demo.loc');
   assert.equal(bare('cam001@demo.loc'), 'cam001@demo.loc');
+});
+
+test('the welcome of a large installation is read, however many are there and whatever was said', () => {
+  const roster = Array.from({ length: 500 }, (_, n) => ({ jid: `person${n}@example.com/0123456789abcdef`, kind: 'person', name: `Person ${n}`, capabilities: ['view'], since: '2026-11-24T12:00:00.000Z' }));
+  const messages = Array.from({ length: 50 }, (_, n) => ({ type: 'chat', id: String(n), text: 'x'.repeat(4000) }));
+  const frame = JSON.stringify({ type: 'welcome', version: 1, jid: 'a@b.c/d', server_ms: 1, roster, messages });
+  assert.ok(frame.length > 4 * FRAME_BYTES_MAX);
+  assert.equal(/** @type {any} */ (decode(frame)).roster.length, 500);
 });

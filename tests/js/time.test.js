@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 process.env.TZ = 'Europe/Berlin';
-const { HOUR, MINUTE, ago, clock, dayAfter, dayStart, dayWord, duration, hourMinute, inZone, iso, moment, parse, timeThere, withTimes } = await import('../../static/js/time.js');
+const { HOUR, MINUTE, ago, clock, dayAfter, dayStart, dayWord, days, duration, hourMinute, inZone, iso, moment, parse, sameTime, timeThere, withTimes } = await import('../../static/js/time.js');
 const { around, follow, instantAt, pan, share, ticks, zoom } = await import('../../static/js/window.js');
 
 const NOON = Date.parse('2026-11-24T12:00:00+01:00');
@@ -28,6 +28,20 @@ test('a day of summer time has 23 hours, the one of winter time 25', () => {
   assert.equal(dayAfter(SPRING) - dayStart(SPRING), 23 * HOUR);
   assert.equal(dayAfter(AUTUMN) - dayStart(AUTUMN), 25 * HOUR);
   assert.equal(dayAfter(NOON) - dayStart(NOON), 24 * HOUR);
+});
+
+test('the same time on another day lies within that day, whatever its length', () => {
+  const late = Date.parse('2026-03-30T23:30:00+02:00');
+  assert.equal(clock(sameTime(dayStart(SPRING), late)), '23:30:00');
+  assert.equal(dayStart(sameTime(dayStart(SPRING), late)), dayStart(SPRING));
+  assert.equal(clock(sameTime(dayStart(AUTUMN), late)), '23:30:00');
+  assert.equal(clock(sameTime(dayStart(SPRING), Date.parse('2026-03-28T02:30:00+01:00'))), '03:30:00');
+});
+
+test('a week is named by its own calendar, on both sides of the world', () => {
+  process.env.TZ = 'Pacific/Auckland';
+  assert.equal(days(Date.parse('2026-11-09T12:00:00Z'), Date.parse('2026-11-15T12:00:00Z')).replace(/[\u2009 ]/g, ''), '9–15Nov2026');
+  process.env.TZ = 'Europe/Berlin';
 });
 
 test('durations in two units at most', () => {

@@ -155,6 +155,17 @@ def test_a_worker_that_died_while_sending_is_not_the_end(
     assert Alert.objects.open().filter(kind="notice_failed").exists() == (state == "failed")
 
 
+def test_a_message_that_ends_every_worker_is_given_up_and_told(cast: Cast, mailoutbox: list[Any]) -> None:
+    at = raised(cast).raised_at
+    planning.plan(at)
+    for _ in range(20):
+        Delivery.objects.claim(Delivery.objects.filter(occasion="raised")[0].pk, at)
+        at += timedelta(minutes=11)
+        delivery.take_up_orphans(at)
+    assert states()["raised"] == "failed"
+    assert Alert.objects.open().filter(kind="notice_failed").exists()
+
+
 def test_beat_and_worker_do_it_by_themselves(cast: Cast, mailoutbox: list[Any], worker_in_this_process: None) -> None:
     alert = raised(cast)
     Alert.objects.filter(pk=alert.pk).update(raised_at=alert.raised_at - SOON)

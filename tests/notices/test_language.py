@@ -31,7 +31,7 @@ def german(cast: Cast) -> User:
 
 def told(cast: Cast, alert: Alert, occasion: str = "raised") -> Any:
     channel = Channel.objects.mail_of(cast.alice)
-    return notice(Delivery(alert=alert, channel=channel, occasion=occasion), timezone.now())
+    return notice([Delivery(alert=alert, channel=channel, occasion=occasion)])
 
 
 def test_a_sign_in_link_comes_in_the_persons_language_else_in_the_pages(cast: Cast) -> None:

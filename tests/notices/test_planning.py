@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from cameras.models import Alert, Delivery, Membership, NoticePlan, Wish
+from accounts.models import User
+from cameras.models import Alert, Camera, Delivery, Membership, NoticePlan, Wish
 from tests.conftest import Cast
 
 Tell = Callable[[datetime], None]
@@ -217,13 +218,90 @@ def test_the_end_is_told_to_those_who_heard_of_the_beginning(cast: Cast, tell: T
     ]  # fmt: skip
 
 
-def test_what_gets_worse_reaches_those_who_hear_of_the_worst_only(
+def test_what_gets_worse_reaches_those_who_hear_of_the_worst_only_and_those_who_heard_of_it_before(
     cast: Cast, tell: Tell, mailoutbox: list[Any]
 ) -> None:
     hears(cast, "all")
     alert = offline(cast, WARNING)
     tell(alert.raised_at + SOON)
     assert [who for who, _ in told(mailoutbox)] == ["bob"]
+    for _ in range(2):  # to and fro is told once
+        offline(cast, CRITICAL)
+        tell(alert.raised_at + SOON * 2)
+        offline(cast, WARNING)
+    title = "Front door is not connected"
+    assert sorted(told(mailoutbox)[1:]) == [("alice", title), ("bob", f"It got worse: {title}")]
+
+
+def test_a_power_cut_is_one_message_and_so_is_its_end(cast: Cast, tell: Tell, mailoutbox: list[Any]) -> None:
+    cameras = [Camera.objects.create(location=cast.studio, local=f"till{n}", name=f"Till {n}") for n in range(8)]
+    for camera in cameras:
+        Alert.objects.raise_("camera_offline", CRITICAL, f"{camera.name} is not connected", camera=camera)
+    tell(timezone.now() + SOON)
+    assert told(mailoutbox) == [("alice", "Till 0 is not connected, and 7 more")]
+    for camera in cameras:
+        assert f"{camera.name} is not connected · {camera.name}, Studio · since" in mailoutbox[0].body
+        assert f"{camera.name} is not connected" in mailoutbox[0].alternatives[0][0]
+        Alert.objects.clear("camera_offline", camera=camera)
+    tell(timezone.now() + timedelta(minutes=3))
+    assert told(mailoutbox)[1:] == [("alice", "Over: Till 0 is not connected, and 7 more")]
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_of_several_the_worst_gives_the_title(cast: Cast, tell: Tell, mailoutbox: list[Any]) -> None:
+    hears(cast, "all")
+    offline(cast, WARNING, "clock_unknown")
+    Alert.objects.raise_("power", CRITICAL, "Front door has no power", camera=cast.camera)
+    tell(timezone.now() + SOON)
+    assert ("bob", "Front door has no power, and 1 more") in told(mailoutbox)
+
+
+def test_what_has_just_come_is_not_told_with_what_has_settled(cast: Cast, tell: Tell, mailoutbox: list[Any]) -> None:
+    alert = offline(cast)
+    Alert.objects.update(raised_at=alert.raised_at - timedelta(minutes=1))
+    Alert.objects.raise_("power", CRITICAL, "Front door has no power", camera=cast.camera)
+    tell(timezone.now())
+    assert told(mailoutbox) == [("alice", "Front door is not connected")]
+
+
+@pytest.mark.parametrize("gone", ["deleted", "locked out"])
+def test_what_was_taken_by_somebody_who_is_gone_is_nobodys_again(
+    cast: Cast, tell: Tell, mailoutbox: list[Any], gone: str
+) -> None:
+    alert = offline(cast)
+    tell(alert.raised_at + SOON)
+    alert.claim(cast.bob)
+    tell(alert.raised_at + timedelta(minutes=16))
+    assert len(mailoutbox) == 1
+    if gone == "deleted":
+        cast.bob.delete()
+    else:
+        User.objects.filter(pk=cast.bob.pk).update(is_active=False)
+    tell(alert.raised_at + timedelta(minutes=17))
+    assert told(mailoutbox)[1:] == [("alice", "Nobody has it yet: Front door is not connected")]
+    assert cast.api(cast.alice).get("/api/alerts/").json()[0]["state"] == "raised"
+
+
+def test_who_took_a_warning_hears_that_it_got_worse(cast: Cast, tell: Tell, mailoutbox: list[Any]) -> None:
+    hears(cast, "all")
+    alert = offline(cast, WARNING)
+    tell(alert.raised_at + SOON)
+    alert.claim(cast.bob)
     offline(cast, CRITICAL)
     tell(alert.raised_at + SOON * 2)
-    assert [who for who, _ in told(mailoutbox)] == ["bob", "alice"]
+    assert ("bob", "It got worse: Front door is not connected") in told(mailoutbox)
+
+
+def test_a_warning_that_waits_for_the_morning_wakes_when_it_becomes_critical(
+    cast: Cast, tell: Tell, mailoutbox: list[Any]
+) -> None:
+    hears(cast, "all")
+    NoticePlan.objects.create(user=cast.bob, timezone="UTC", quiet_from=time(22), quiet_to=time(7))
+    night = datetime(2026, 11, 22, 23, 0, tzinfo=ZoneInfo("UTC"))
+    offline(cast, WARNING)
+    Alert.objects.update(raised_at=night)
+    tell(night + SOON)
+    assert mailoutbox == []
+    offline(cast, CRITICAL)
+    tell(night + timedelta(hours=2))
+    assert ("bob", "Front door is not connected") in told(mailoutbox)

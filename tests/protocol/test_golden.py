@@ -27,6 +27,14 @@ def test_what_the_server_says_is_read_and_written_back_the_same(path: Path) -> N
     assert json.loads(wire.encode(wire.decode_from_server(path.read_text()))) == example(path)
 
 
+def test_the_welcome_of_a_large_installation_is_longer_than_anything_a_client_may_say() -> None:
+    crowd = [wire.Peer(jid=f"person{n}@example.com/0123456789abcdef", kind="person", name=f"P {n}") for n in range(500)]
+    said = [wire.Chat(id=str(n), text="ä" * 4000) for n in range(50)]
+    frame = wire.encode(wire.Welcome(version=1, jid="a@b.c/d", server_ms=1, roster=crowd, messages=said))
+    assert len(frame.encode()) > 4 * wire.FRAME_BYTES_MAX
+    assert wire.decode_from_server(frame).roster == crowd  # type: ignore[union-attr]
+
+
 def test_every_message_type_has_an_example() -> None:
     assert {example(path)["type"] for path in FROM_CLIENT} == wire.CLIENT_TYPES
     assert {example(path)["type"] for path in FROM_SERVER} == wire.SERVER_TYPES

@@ -40,6 +40,18 @@ def open_alerts() -> dict[str, Alert]:
     return {alert.kind: alert for alert in Alert.objects.open()}
 
 
+def test_what_a_camera_said_that_was_taken_out_of_service_is_nobodys_trouble(cast: Cast) -> None:
+    token = DeviceToken.objects.issue(cast.camera)
+    Alert.objects.raise_("clock_unknown", "warning", "Front door does not know the time", camera=cast.camera)
+    gone = timezone.now() - timedelta(hours=1)
+    put(cast.camera, connected_at=gone - timedelta(hours=1), disconnected_at=gone)
+    trouble.check([])
+    assert set(open_alerts()) == {"clock_unknown", "camera_offline"}, token
+    DeviceToken.objects.revoke(timezone.now())
+    trouble.check([])
+    assert open_alerts() == {}
+
+
 def later(seconds: float) -> datetime:
     return timezone.now() + timedelta(seconds=seconds)
 

@@ -24,7 +24,7 @@ from cameras.models import Alert, Camera, DeviceToken, EnrolmentCode, Location, 
 from cameras.room.line import ALL
 from storage.models import Chunk, Gap, Installation, SpoolReport, Total
 from storage.models.chunk import ms_of
-from storage.today import midnight_ms
+from storage.today import days, midnight_ms
 from tests.conftest import Cast
 
 LIST = "/admin/cameras/camera/"
@@ -99,6 +99,16 @@ def test_the_list_says_how_each_camera_is(cast: Cast, client: Client) -> None:
     ):
         assert words in html
     assert " style=" not in html[html.index('id="result_list"') :]
+
+
+def test_what_is_older_than_the_camera_itself_does_not_stand_for_its_day(cast: Cast, client: Client) -> None:
+    camera = add(cast.studio, 1)
+    now = timezone.now()
+    begin, end = midnight_ms(cast.studio.timezone, now), ms_of(now)
+    Camera.objects.update(created_at=now - timedelta(milliseconds=(end - begin) / 2))
+    Chunk.objects.filter(seq=1).update(ended_ms=begin + (end - begin) // 2)
+    facts = days([Camera.objects.select_related("location").get(pk=camera.pk)], now)[camera.pk]
+    assert facts.stored == pytest.approx(0, abs=5)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from storage.check_moved import missing
 from storage.models import Chunk, Gap, Total
 from storage.range import text_of
 from tests.conftest import Cast
+from tests.faults.disk import Disk
 from tests.storage.footage import TEN_O_CLOCK_MS, Device, Footage
 
 RESTORED = [
@@ -76,6 +78,23 @@ def test_a_device_goes_on_with_a_rebuilt_chunk(device: Device, footage: Footage,
     offset = int(device.head(url)["Upload-Offset"])
     assert offset == len(footage.chunk(0, 3))
     assert device.patch(url, offset, footage.fragments[3]).status_code == 204
+
+
+def test_what_a_rebuilt_row_promises_is_on_the_disk(
+    device: Device, footage: Footage, media: Path, tmp_path: Path, capsys: Any
+) -> None:
+    device.ship(footage.chunk(0, 5), 1)
+    path, content = Chunk.objects.get().path, footage.chunk(0, 5)
+    Chunk.objects.all().delete()
+    os.unlink(media / path)
+    with Disk(media, random.Random(1)) as disk:
+        file = os.open(media / path, os.O_WRONLY | os.O_CREAT)  # by somebody who was killed before the fsync
+        os.write(file, content)
+        os.close(file)
+        age(media)
+        mend(capsys)
+    assert (disk.survivors(tmp_path / "left", strict=True) / path).read_bytes() == content
+    disk.close()
 
 
 def test_a_missing_file_becomes_a_gap(cast: Cast, two: None, media: Path, capsys: Any) -> None:

@@ -124,6 +124,16 @@ def test_days_follow_the_calendar_of_the_place(cast: Cast) -> None:
     }  # fmt: skip
 
 
+def test_days_follow_the_calendar_of_whoever_looks(cast: Cast) -> None:
+    add_chunk(cast.camera, datetime(2026, 1, 5, 22, 30, tzinfo=UTC), 3600, 1)
+    api = cast.api(cast.bob)
+    there = api.get(f"{BASE}days/?month=2026-01&timezone=Asia/Tokyo").json()
+    assert (there["timezone"], there["days"]) == ("Asia/Tokyo", {"2026-01-06": 3600.0})
+    for unknown in ("Moon/Tycho", "../../etc/passwd", "", "Europe", "x" * 5000, "\0"):
+        told = api.get(f"{BASE}days/", {"month": "2026-01", "timezone": unknown}).json()
+        assert (told["timezone"], len(told["days"])) == ("Europe/Berlin", 2), unknown
+
+
 @pytest.mark.parametrize(("month", "day", "hours"), [("2025-10", 26, 25), ("2025-03", 30, 23)])
 def test_the_day_of_the_clock_change_has_its_own_length(cast: Cast, month: str, day: int, hours: int) -> None:
     begin = datetime.fromisoformat(f"{month}-{day - 1}T12:00Z")

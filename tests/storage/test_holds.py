@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import AuditEntry
 from cameras.models import Alert, Membership
 from storage import disk, guard, retention
-from storage.models import Chunk, Hold
+from storage.models import Chunk, Export, Hold
 from storage.models.chunk import ms_of
 from storage.range import text_of
 from storage.volume import Volume
@@ -140,6 +140,21 @@ def test_when_only_held_footage_is_left_the_full_disk_is_told(
     retention.enforce(timezone.now())
     assert left() == [1, 2, 3, 4, 5, 6]
     keeper.api(keeper.bob).delete(f"{HOLDS}{number}/")
+    guard.check(timezone.now())
+    assert not Alert.objects.open().filter(kind="holds_fill_disk").exists()
+
+
+def test_when_only_footage_of_waiting_exports_is_left_the_full_disk_is_told(
+    keeper: Cast, device: Device, footage: Footage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = ship_six(device, footage)
+    wish = {"from_ms": now - 90 * HOUR_MS, "to_ms": now, "exact": False, "archive": False, "reason": ""}
+    export = Export.objects.ask(keeper.bob, [keeper.camera], **wish)
+    monkeypatch.setattr(Volume, "free_bytes", lambda self: 400)
+    guard.check(timezone.now())
+    alert = Alert.objects.open().get(kind="holds_fill_disk")
+    assert (alert.level, "exports of bob@example.com" in alert.text) == ("critical", True)
+    export.cancel(timezone.now())
     guard.check(timezone.now())
     assert not Alert.objects.open().filter(kind="holds_fill_disk").exists()
 

@@ -2,7 +2,7 @@
 
 import { Told, alertActions, alertIcon, alertKind, alertPicture, alertSteps, alertWhen } from '../alerts.js';
 import { ApiError } from '../answer.js';
-import { getAlerts } from '../api.js';
+import { ALERTS_PAGE, getAlerts, getOpenAlerts } from '../api.js';
 import { t } from '../text.js';
 import { clock, withTimes } from '../time.js';
 import { h, icon, part, replace, setText } from '../dom.js';
@@ -13,12 +13,13 @@ import { loadInto, problem, start } from '../frame.js';
 
 const TITLES = /** @type {[AlertState, string][]} */ ([['raised', t('Open')], ['claimed', t('Claimed')], ['cleared', t('Cleared')]]);
 
-const PAGE = 50;
-
 class Alerts {
   /** @type {Map<number, AlertNotice>} */
   alerts = new Map();
   complete = false;
+  /** Number of the oldest that the pages reached so far; one that is open may be far older. */
+  #oldest = Infinity;
+  #loaded = false;
   told = new Told();
   body = part('alerts', HTMLElement);
 
@@ -30,24 +31,32 @@ class Alerts {
       this.alerts.set(alert.id, alert);
       this.render();
     });
-    place.room.on('welcome', () => this.alerts.size && void this.load().catch(quiet));
+    place.room.on('welcome', () => this.#loaded && void this.load().catch(quiet));
   }
 
   async load() {
     const asked = performance.now();
-    const [open, latest] = await Promise.all([getAlerts({ open: true }), getAlerts(), this.place.me ? null : this.place.load()]);
+    const [open, latest] = await Promise.all([getOpenAlerts(), getAlerts(), this.place.me ? null : this.place.load()]);
+    this.#loaded = true;
     this.alerts = this.told.over([...open, ...latest], asked);
-    this.complete = latest.length < PAGE;
+    this.#reached(latest, Infinity);
     this.render();
   }
 
   async older() {
     const asked = performance.now();
-    const oldest = Math.min(...this.alerts.keys());
-    const more = await getAlerts({ before: oldest });
-    this.complete = more.length < PAGE;
+    const before = this.#oldest;
+    const more = await getAlerts(before);
+    if (before !== this.#oldest) return; // the list was begun anew meanwhile
+    this.#reached(more, before);
     for (const [id, alert] of this.told.over(more, asked)) this.alerts.set(id, alert);
     this.render();
+  }
+
+  /** @param {AlertNotice[]} page @param {number} before */
+  #reached(page, before) {
+    this.complete = page.length < ALERTS_PAGE;
+    this.#oldest = Math.min(before, ...page.map(({ id }) => id));
   }
 
   render() {
@@ -99,8 +108,13 @@ function quiet(error) {
   if (!(error instanceof ApiError)) throw error;
 }
 
+/** The alert that a message led here for; it stands on the page only now. */
+function asked() {
+  document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: 'center' });
+}
+
 const page = start();
 if (page) {
   const alerts = new Alerts(page.place);
-  void loadInto(alerts.body, () => alerts.load());
+  void loadInto(alerts.body, () => alerts.load()).then(() => asked());
 }

@@ -33,6 +33,8 @@ const jid = decodeURIComponent(location.pathname.split('/').filter(Boolean).at(-
 class CameraPage {
   #clock = part('clock', HTMLTimeElement);
   #there = part('clock-there', HTMLElement);
+  /** Which way somewhere is the last that was taken. */
+  #going = 0;
 
   /** @param {{place: import('../place.js').Place, room: import('../room.js').Room, invitations: import('../follow.js').Invitations}} page @param {import('../api.js').Camera} camera */
   constructor({ place, room, invitations }, camera) {
@@ -52,7 +54,7 @@ class CameraPage {
     this.exports = new Exports(camera.jid, place.me?.jid ?? '', now);
     this.holds = new Holds(camera, now);
     this.moments = new Moments(place, camera.jid);
-    this.calendar = new Calendar(camera.jid, now, (chosen) => this.timeline.goToDay(chosen));
+    this.calendar = new Calendar(camera, now, (chosen) => this.timeline.goToDay(chosen));
     this.#head();
     this.#wire();
     useKeys({ player: this.player, timeline: this.timeline, sound: this.sound, abreast: this.abreast, replay: this.replay, own: (act) => this.#own(act), fullscreen: () => void this.#fullscreen(), save: () => void this.#save() });
@@ -81,25 +83,32 @@ class CameraPage {
     });
     setInterval(() => this.#tick(), 500);
     setInterval(() => !Number.isNaN(this.player.awaited) && this.cover.ask(dayStart(this.player.awaited), true), AWAITED_EVERY_MS);
-    setInterval(() => document.visibilityState === 'visible' && this.cover.ask(dayStart(this.room.now()), true), COVER_EVERY_MS);
+    setInterval(() => document.visibilityState === 'visible' && this.#lookAtCover(), COVER_EVERY_MS);
     this.#tick();
+  }
+
+  /** Today goes on, and so does another day that is shown while a camera still ships it; what midnight cut is asked for once more. */
+  #lookAtCover() {
+    const { day } = this.timeline;
+    void this.cover.ask(dayStart(this.room.now()), true);
+    void this.cover.ask(day, this.cover.mayGrow(day));
   }
 
   /** The coverage first, so that a gap says what it is instead of failing to play. @param {number} at @param {number} [until] end of a range that begins there */
   async #deepLink(at, until = NaN) {
     this.timeline.setInstant(at);
     if (until > at) this.timeline.show({ from: at, to: until });
+    const number = ++this.#going;
     await this.cover.ask(dayStart(at), true);
-    this.player.seek(at, true);
+    // Whoever went elsewhere while that was on its way is not to be fetched back.
+    if (number === this.#going) this.player.seek(at, true);
   }
 
   /** All players of the page go to an instant; the camera it is about joins them when it is not here. @param {string} camera @param {number} at NaN: live */
   jump(camera, at) {
     if (!this.place.cameras.has(camera)) return false;
     if (camera !== this.camera.jid && !this.abreast.mates.has(camera)) this.abreast.add(camera);
-    this.follow.ownWay();
-    if (Number.isNaN(at) || !this.replay) this.player.goLive();
-    else void this.#deepLink(at);
+    this.#own(() => (Number.isNaN(at) || !this.replay ? this.player.goLive() : void this.#deepLink(at)));
     this.stage.scrollIntoView({ block: 'nearest' });
     return true;
   }
@@ -163,6 +172,7 @@ class CameraPage {
 
   /** The person moves the player: who followed somebody goes their own way from here. @param {() => void} act */
   #own(act) {
+    this.#going++;
     this.follow.ownWay();
     act();
   }

@@ -1,6 +1,6 @@
 // The door that a guest link opens: the secret stands behind the #, which no server and no log gets to see.
 
-import { ApiError, answerOf } from '../answer.js';
+import { ApiError, answerOf, bodyOf } from '../answer.js';
 import { getCameras, getMe, cameraPage } from '../api.js';
 import { h, icon, part, replace, setText } from '../dom.js';
 import { t } from '../text.js';
@@ -11,13 +11,18 @@ const title = part('door-title', HTMLElement);
 const words = part('door-words', HTMLElement);
 const doing = part('door-do', HTMLElement);
 
+/** Not asked of the server yet: it stands in the address no more. */
+let secret = '';
+
 async function enter() {
-  const secret = location.hash.slice(1);
+  secret = location.hash.slice(1) || secret;
   if (secret) {
     history.replaceState(null, '', '/guest/');
     const answer = await answerOf('/api/guest/', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ link: secret }), referrerPolicy: 'no-referrer' });
+    const tokens = await bodyOf(() => answer.json());
+    secret = '';
     becomeGuest();
-    keep(await answer.json());
+    keep(tokens);
   }
   if (!isGuest() || !signedIn()) return over(t('This page opens with a guest link'), t('Open the link that you were given. If it brought you here, it is over or was taken back.'));
   const [me, cameras] = await Promise.all([getMe(), getCameras()]);
@@ -56,7 +61,9 @@ function refused(error) {
   if (!(error instanceof ApiError)) throw error;
   if (isGuest() && (error.status === 401 || error.code === 'guest_over')) forget();
   const gone = error.code === 'guest_over' || error.status === 401;
+  if (gone) secret = '';
   over(gone ? t('This link is over') : t('That did not work'), gone ? t('It ended, or was taken back. Ask whoever gave it to you for a new one.') : `${error.message} ${error.hint}`);
+  if (!gone) doing.prepend(h('button', { class: 'btn btn--primary btn--big', type: 'button', onclick: () => void enter().catch(refused) }, icon('refresh'), t('Try again')));
 }
 
 // A link that is opened in a tab that stands here already changes only what is behind the #.

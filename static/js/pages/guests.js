@@ -129,7 +129,7 @@ class Sheet {
       await this.load();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.body.prepend(problem(error, () => void this.load()));
+      this.body.prepend(problem(error, () => void loadInto(this.body, () => this.load())));
     }
   }
 }

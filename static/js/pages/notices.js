@@ -4,12 +4,12 @@ import { ApiError } from '../answer.js';
 import { get, post, put, remove, patch } from '../api.js';
 import { h, icon, part, replace, setText } from '../dom.js';
 import { loadInto, problem, start } from '../frame.js';
-import { browserName, pushState, subscribe, subscribed } from '../push.js';
+import { browserName, fingerprint, pushState, subscribe } from '../push.js';
 import { check, field, section } from '../sheet.js';
 import { t } from '../text.js';
-import { moment, parse } from '../time.js';
+import { moment, ownZone, parse } from '../time.js';
 
-/** @typedef {{id: number, kind: 'mail' | 'push' | 'service', name: string, target: string, enabled: boolean, made_by: string, sent_at: string | null, failing_since: string | null, failure: string, person?: string}} Way */
+/** @typedef {{id: number, kind: 'mail' | 'push' | 'service', name: string, target: string, enabled: boolean, fingerprint: string, made_by: string, sent_at: string | null, failing_since: string | null, failure: string, person?: string}} Way */
 /** @typedef {{location: string | null, name: string, heard: 'none' | 'critical' | 'all', by_mail: boolean, by_push: boolean, by_service: boolean}} Wish */
 /** @typedef {{timezone: string, critical_anyway: boolean, quiet_from: string | null, quiet_to: string | null, letter: boolean, places: Wish[], channels: Way[], push_key: string, services_of_others?: Way[]}} Notices */
 
@@ -25,8 +25,10 @@ class Sheet {
 
   async load() {
     this.notices = await get('/api/notices/');
-    this.here = await subscribed();
-    if (!this.notices.timezone) await this.#keep({ timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
+    // Subscribed says little: it may be for somebody who signed in here before, or was taken away on another device.
+    const here = await fingerprint();
+    this.here = Boolean(here) && this.notices.channels.some(({ fingerprint: known }) => known === here);
+    if (!this.notices.timezone) await this.#keep({ timezone: ownZone() });
     this.render();
   }
 
@@ -45,7 +47,7 @@ class Sheet {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       setText(this.saved, '');
-      this.body.prepend(problem(error, () => void this.load()));
+      this.body.prepend(problem(error, () => void loadInto(this.body, () => this.load())));
     }
   }
 
@@ -183,7 +185,7 @@ class Sheet {
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       const value = (/** @type {string} */ id) => part(id, HTMLInputElement).value.trim();
-      void post('/api/notices/channels/', { kind: 'service', person: value('person'), name: value('service-name'), url: value('service-url') }).then(() => this.load(), (error) => {
+      void post('/api/notices/channels/', { kind: 'service', person: value('person'), name: value('service-name'), url: value('service-url') }).then(() => loadInto(this.body, () => this.load()), (error) => {
         if (!(error instanceof ApiError)) throw error;
         complaint.hidden = false;
         replace(complaint, icon('warning'), error.status === 404 ? t('Nobody here has this address.') : `${error.message} ${error.hint}`);

@@ -1,6 +1,6 @@
 // One press uses the link up and signs this device in; who has a passkey uses it then. Opening the page has done nothing yet: mail scanners open links.
 
-import { ApiError, answerOf } from '../answer.js';
+import { ApiError, answerOf, bodyOf } from '../answer.js';
 import { part, setText } from '../dom.js';
 import { use } from '../passkey.js';
 import { samePath } from '../path.js';
@@ -47,7 +47,7 @@ function show(error) {
   const known = WORDS[error.code];
   if (known) over(...known);
   // The link is still good: only the way to the server was not.
-  else if (error.status < 400) again('confirm', error.message);
+  else if (error.status < 400 || error.status === 429 || error.status > 500) again('confirm', error.message);
   else over(t('That did not work'), `${error.message} ${error.hint}`.trim());
 }
 
@@ -58,7 +58,7 @@ function send(path, body) {
 
 /** @param {Response} response */
 async function enter(response) {
-  const answer = await response.json();
+  const answer = await bodyOf(() => response.json());
   keep(answer);
   location.replace(typeof answer.next === 'string' ? samePath(answer.next) : next);
 }
@@ -93,7 +93,7 @@ form.addEventListener('submit', async (event) => {
   button.disabled = true;
   try {
     const response = await send('/api/token/', { link });
-    if (response.status === 202) askForPasskey(await response.json());
+    if (response.status === 202) askForPasskey(await bodyOf(() => response.json()));
     else await enter(response);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

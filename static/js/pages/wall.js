@@ -27,30 +27,59 @@ class Wall {
   tiles = new Map();
   /** @type {Map<string, HTMLElement>} line of each place by domain */
   lines = new Map();
+  /** @type {Map<string, HTMLElement>} tiles of each place by domain */
+  lists = new Map();
   /** @type {Map<string, Span[]>} */
   spans = new Map();
   attention = new Attention();
+  #covering = false;
   body = part('wall', HTMLElement);
 
   /** @param {Place} place */
   constructor(place) {
     this.place = place;
+    place.on('loaded', () => this.#arrange());
     place.on('camera', (camera) => this.#changed(camera));
     place.on('people', () => this.tiles.forEach((tile) => tile.render()));
   }
 
   async load() {
     await this.place.load();
-    const cameras = [...this.place.cameras.values()];
-    if (!cameras.length) return replace(this.body, this.#empty());
-    const places = new Map(cameras.map(({ location, location_name }) => [location, location_name || location]));
-    replace(this.body, ...[...places].map(([location, name]) => this.#section(location, name, cameras.filter((camera) => camera.location === location))));
-    this.#summaries();
     await this.cover();
   }
 
-  /** Coverage of the last 24 hours, one camera after the other: the wall is usable long before. */
+  /** A tile for each camera, by place. Those that stand there stay where they are: a picture that is moved would stop. */
+  #arrange() {
+    const cameras = [...this.place.cameras.values()];
+    for (const [jid, tile] of this.tiles) if (!this.place.cameras.has(jid)) this.#takeAway(jid, tile);
+    if (!cameras.length) return replace(this.body, this.#empty());
+    if (!this.tiles.size) replace(this.body);
+    for (const camera of cameras) if (!this.tiles.has(camera.jid)) this.#listOf(camera).append(this.#tile(camera));
+    this.#summaries();
+  }
+
+  /** Not the person's any more. @param {string} jid @param {Tile} tile */
+  #takeAway(jid, tile) {
+    tile.close();
+    this.attention.forget(tile.element);
+    const place = tile.element.closest('section');
+    tile.element.remove();
+    this.tiles.delete(jid);
+    this.spans.delete(jid);
+    if (place?.querySelector('.tile')) return;
+    place?.remove();
+    this.lists.delete(tile.camera.location);
+    this.lines.delete(tile.camera.location);
+  }
+
+  /** Coverage of the last 24 hours, one camera after the other: the wall is usable long before. One round at a time. */
   async cover() {
+    if (this.#covering) return;
+    this.#covering = true;
+    await this.#cover().finally(() => (this.#covering = false));
+  }
+
+  async #cover() {
     const to = this.place.room.now();
     const from = to - 24 * HOUR;
     for (const [jid, tile] of this.tiles) {
@@ -76,18 +105,23 @@ class Wall {
     this.#summaries();
   }
 
-  /** @param {string} location @param {string} name @param {import('../api.js').Camera[]} cameras */
-  #section(location, name, cameras) {
-    const line = h('p', {});
+  /** @param {import('../api.js').Camera} camera */
+  #tile(camera) {
+    const tile = new Tile(this.place, camera);
+    this.tiles.set(camera.jid, tile);
+    this.attention.watch(tile.element, (looked) => tile.look(looked));
+    return tile.element;
+  }
+
+  /** The tiles of its place, which is made when it is the first one there. @param {import('../api.js').Camera} camera */
+  #listOf({ location, location_name }) {
+    const known = this.lists.get(location);
+    if (known) return known;
+    const [line, list, id] = [h('p', {}), h('ul', { class: 'tiles' }), `place-${location}`];
     this.lines.set(location, line);
-    const tiles = cameras.map((camera) => {
-      const tile = new Tile(this.place, camera);
-      this.tiles.set(camera.jid, tile);
-      this.attention.watch(tile.element, (looked) => tile.look(looked));
-      return tile.element;
-    });
-    const id = `place-${location}`;
-    return h('section', { class: 'place', 'aria-labelledby': id }, h('header', { class: 'place__head' }, h('h2', { id }, name), line), h('ul', { class: 'tiles' }, ...tiles));
+    this.lists.set(location, list);
+    this.body.append(h('section', { class: 'place', 'aria-labelledby': id }, h('header', { class: 'place__head' }, h('h2', { id }, location_name || location), line), list));
+    return list;
   }
 
   /** @param {import('../api.js').Camera} camera */
