@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ucam_agent.bootfile import KERNEL_BOOT_ID
 from ucam_agent.readers import EVENT, FRAME, HEADER, HELLO, KEYFRAME, SETTINGS, WANT
 from ucam_agent.stamp import Layout, read_stamp
 from ucam_boxes import Fragment, read_init, whole_fragments
@@ -64,6 +66,16 @@ class RecorderProcess:
 
     def write_settings(self, **settings: Any) -> None:
         (self.state / "settings.json").write_text(json.dumps({**SMALL, **settings}))
+
+    def know_time(self) -> None:
+        """As if the clock had been confirmed earlier in this boot, whatever this machine's kernel says of it."""
+        facts = {
+            "kernel_boot_id": KERNEL_BOOT_ID.read_text().strip(),
+            "boot": uuid.uuid4().hex,
+            "utc_minus_mono_ms": (time.time_ns() - time.monotonic_ns()) // 1_000_000,
+        }
+        (self.state / "spool").mkdir(mode=0o700, exist_ok=True)
+        (self.state / "spool" / "boot.json").write_text(json.dumps(facts))
 
     def start(self) -> None:
         arguments = [sys.executable, "-m", self._module, "--state", str(self.state)]

@@ -232,11 +232,12 @@ class Live:
             await asyncio.sleep(HEARTBEAT_EVERY_S)
 
     def _judge_clock(self) -> None:
-        """The recorder marks its chunks by it."""
-        agrees = self._clock.agrees
-        if agrees is not None:
+        """The recorder marks its chunks by it, and knows the time of day for its schedule."""
+        agrees, utc_minus_mono_ms = self._clock.agrees, self._clock.utc_ms(0)
+        if agrees is not None and utc_minus_mono_ms is not None:
             wallclock.judge(agrees)
-            self._frames.give_clock(agrees)  # each time: a step since has made the last word worthless
+            # Each time: a step since has made the last word worthless.
+            self._frames.give_clock(agrees, utc_minus_mono_ms)
 
     def _write_status(self) -> None:
         """For `ucam-agent status`; the file's age is the heartbeat. Not fsynced: cards wear out.

@@ -18,12 +18,11 @@ WEEKDAYS = (
     english("Monday"), english("Tuesday"), english("Wednesday"), english("Thursday"), english("Friday"),
     english("Saturday"), english("Sunday"),
 )  # fmt: skip
-EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  # a clock before that cannot be right, so nobody knows the time
 
 
-def shall_record(settings: Settings, now: datetime) -> bool:
-    """Without a schedule always; also while the time cannot be known, since what was not recorded never comes back."""
-    if not settings.schedule or now < EARLIEST:
+def shall_record(settings: Settings, now: datetime | None) -> bool:
+    """Without a schedule always. Also while nobody knows the time (None): what was not recorded never comes back."""
+    if not settings.schedule or now is None:
         return True
     local = now.astimezone(_zone(settings.timezone))
     return any(_shown(period, local) or _between(period, local) for period in settings.schedule)
