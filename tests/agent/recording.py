@@ -56,9 +56,14 @@ class RecorderProcess:
     """One recorder on a state directory."""
 
     def __init__(
-        self, state: Path, module: str = "ucam_agent.recorder", media: Path | None = None, **settings: Any
+        self,
+        state: Path,
+        module: str = "ucam_agent.recorder",
+        media: Path | None = None,
+        runtime: Path | None = None,
+        **settings: Any,
     ) -> None:
-        self.state, self._module, self._media = state, module, media
+        self.state, self._module, self._media, self._runtime = state, module, media, runtime
         self.log = state / "recorder.log"
         state.mkdir(mode=0o700, exist_ok=True)
         self.write_settings(**settings)
@@ -80,6 +85,7 @@ class RecorderProcess:
     def start(self) -> None:
         arguments = [sys.executable, "-m", self._module, "--state", str(self.state)]
         arguments += ["--media", str(self._media)] if self._media else []
+        arguments += ["--runtime", str(self._runtime)] if self._runtime else []
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(arguments, stderr=log, cwd=ROOT)
 
@@ -106,7 +112,7 @@ class RecorderProcess:
             self._process.wait(15)
 
     def connect(self, *, frames: bool = False) -> Listener:
-        path = self.state / "live.sock"
+        path = (self._runtime or self.state) / "live.sock"
         return until(lambda: Listener.connect(path, frames), "live.sock")
 
     def chunks(self) -> list[Path]:

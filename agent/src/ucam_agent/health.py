@@ -34,6 +34,7 @@ class Health:
     quota_bytes: int
     viewers: int = 0
     recorder_connected: bool = False
+    _disk: str = ""
     _parts: dict[str, PartState] = field(default_factory=dict)
     _counters: dict[str, int] = field(default_factory=dict)
 
@@ -42,6 +43,11 @@ class Health:
         self.recorder_connected = False
         for part in (*RECORDER_PARTS, ASIDE):
             self._parts.pop(part, None)
+
+    def disk_is(self, trouble: str) -> bool:
+        """What is wrong with the disk while no recorder says it; True when that is news."""
+        before, self._disk = self._disk, trouble
+        return before != trouble
 
     def recording(self) -> bool:
         """A fragment came: so those of the recorder's parts work that said nothing else. True when that is news."""
@@ -151,6 +157,9 @@ class Health:
     def _recorder(self) -> dict[str, PartState]:
         if self.recorder_connected:
             return {}
+        if self._disk:
+            unheard = say("The recorder cannot be asked how it is, for the disk takes nothing.")
+            return {"recorder": told_as("broken", unheard), "spool": told_as("broken", self._disk)}
         return {"recorder": told_as("broken", say("The recorder is not running; it is being started again."))}
 
     def _storage(self) -> PartState:

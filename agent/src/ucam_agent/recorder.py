@@ -449,12 +449,14 @@ def main(arguments: list[str] | None = None) -> int:
     """The process; returns its exit code."""
     parser = argparse.ArgumentParser(prog="ucam_agent.recorder", description="Records this camera into the spool.")
     parser.add_argument("--state", type=Path, required=True, help="the agent's state directory")
+    parser.add_argument("--runtime", type=Path, help="where its socket lies, if not there")
     parser.add_argument("--media", type=Path, help="a folder of footage for file sources, beside the agent's own")
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info")
     options = parser.parse_args(arguments)
     start_log(options.log_level, "recorder")
     try:
-        return record(State(options.state.absolute()), options.media)
+        runtime = options.runtime.absolute() if options.runtime else None
+        return record(State(options.state.absolute(), runtime), options.media)
     except AgentError as error:
         log.error("%s", error.message)
         return 1

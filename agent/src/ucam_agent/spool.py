@@ -24,13 +24,13 @@ from .ballast import NO_SPACE, Ballast
 from .bootfile import Boot, read_boot, write_boot
 from .chunk import Chunk, OpenChunk, Sidecar, sidecar_of
 from .config import sync_directory
+from .disk import FREE_FLOOR_BYTES, unwritable
 from .gaps import Gap
 from .mending import End, Mended, Mender
 from .stock import Aside, Held, SpoolFull, Stock
 
 log = logging.getLogger(__name__)
 
-FREE_FLOOR_BYTES = 256 * 2**20
 QUOTA_PARTS = 4  # a chunk has at most this part of the quota, so that the oldest can go without the newest
 CUT_TOLERANCE_S = 0.05
 STEP_MS = 1000
@@ -174,7 +174,7 @@ class Spool:
     def tell_hung(self) -> None:
         """Says that the disk takes nothing. Any thread."""
         log.error("The disk takes nothing any more (%s). Frames are being lost.", HUNG)
-        self.tell(state_event("spool", "broken", _unwritable(HUNG)))
+        self.tell(state_event("spool", "broken", unwritable(HUNG)))
 
     def close(self, dropped: int) -> None:
         """Closes the open chunk, if there is one."""
@@ -334,7 +334,7 @@ class Spool:
         full = isinstance(error, SpoolFull)
         if frames and self._ended_ms is not None and self._hole is None:
             self._hole = Hole("spool_full" if full else "disk", str(error))
-        words = error.args[0] if full else _unwritable(error.strerror)
+        words = error.args[0] if full else unwritable(error.strerror)
         if words != self._broken:
             self._broken = words
             log.error("%s Frames are being lost.", words)
@@ -396,10 +396,6 @@ class Spool:
             self._hole = Hole("power", "The camera was off or restarted, and its recorder once more before a picture.")
         else:
             self._hole = Hole("recorder", "The recorder stopped or died and was started again.")
-
-
-def _unwritable(reason: str | None) -> str:
-    return say("The disk cannot be written ({reason}). Check card and disk.", reason=reason)
 
 
 def _right_ms(end: End, utc_minus_mono_ms: int) -> int:

@@ -6,9 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ucam_sentences import say
-
-from . import gaps
+from . import disk, gaps
 from .chunk import Chunk, Sidecar
 
 
@@ -61,13 +59,7 @@ class Stock:
             if not self._delete_one(boot):
                 break
         if self._free() - need < floor_bytes:
-            raise SpoolFull(
-                say(
-                    "The disk has less than {size} MiB free and no recording is left to delete. "
-                    "Free some space on the camera.",
-                    size=floor_bytes >> 20,
-                )
-            )
+            raise SpoolFull(disk.too_full(floor_bytes))
 
     def _delete_one(self, boot: str) -> bool:
         """False when there was nothing to delete."""
