@@ -60,9 +60,11 @@ def _status(config: Config, _options: argparse.Namespace) -> int:
 
 def _doctor(config: Config, _options: argparse.Namespace) -> int:
     from .doctor import examine, summary
+    from .status import is_running
 
     findings = examine(config)
-    print("\n".join(str(finding) for finding in findings), summary(findings), sep="\n")
+    last = summary(findings, recording=is_running(config.state))
+    print("\n".join(str(finding) for finding in findings), last, sep="\n")
     return 0 if all(finding.works for finding in findings) else 1
 
 

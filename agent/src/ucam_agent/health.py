@@ -19,6 +19,7 @@ from .shipper import Shipper
 
 PARTS: tuple[str, ...] = get_args(Part)
 RECORDER_PARTS = ("camera", "encoder", "recorder", "spool")
+RECORDING_WORDS = {"recorder": english("Recording."), "spool": english("The disk takes what is recorded.")}
 ASIDE = "sound"  # the recorder's too, but pictures are recorded whatever it does
 BEHIND_S = 20
 CLOCK_WRONG_MS = 2000
@@ -53,7 +54,7 @@ class Health:
         """A fragment came: so those of the recorder's parts work that said nothing else. True when that is news."""
         silent = [part for part in RECORDER_PARTS if part not in self._parts]
         for part in silent:
-            self.set(part, told_as("ok", say("Recording.") if part == "recorder" else ""))
+            self.set(part, told_as("ok", RECORDING_WORDS.get(part, "") and say(RECORDING_WORDS[part])))
         return bool(silent)
 
     def told(self, event: dict[str, Any]) -> bool:
