@@ -149,6 +149,6 @@ def _read_gap(path: Path) -> dict[str, Any] | None:
         gap = json.loads(path.read_text())
         kinds = {key: int if key.endswith("_ms") else str for key in _GAP_KEYS}
         if all(isinstance(gap[key], kind) for key, kind in kinds.items()):
-            mono = {key: gap[key] for key in _MONO_KEYS if isinstance(gap.get(key), int)}
+            mono = {key: gap[key] for key in _MONO_KEYS if isinstance(gap.get(key), int) and gap[key] >= 0}
             return {**{key: gap[key] for key in _GAP_KEYS}, "detail": gap["detail"][:DETAIL_MAX], **mono}
     return None
