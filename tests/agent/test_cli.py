@@ -101,6 +101,8 @@ async def test_doctor_names_a_server_that_is_not_there(tmp_path: Path) -> None:
     done = await asyncio.to_thread(ucam_agent, "doctor", "--state", str(tmp_path / "s"))
     assert done.returncode == 1
     assert done.stdout.count("XX") == 3
+    assert done.stdout.count("(connection refused)") == 3
+    assert done.stdout.count("Check this device's network") == 3
     assert "Traceback" not in done.stderr
 
 
@@ -163,6 +165,18 @@ def test_an_agent_that_says_nothing_is_asked_for_by_its_log_or_by_its_disk(disk:
     assert in_short(state) == (False, "The agent runs, but has not said anything lately. " + too_full())
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     assert "Read-only file system" in in_short(state)[1]
+
+
+def test_on_a_disk_that_takes_nothing_nobody_is_told_that_no_agent_runs(disk: Path) -> None:
+    state = State(disk / "s")
+    state.make()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    works, words = in_short(state)
+    assert not works
+    assert words == (
+        "Whether the agent runs cannot be told, for it can write nothing down. "
+        "The disk cannot be written (Read-only file system). Check card and disk."
+    )
 
 
 def test_doctor_names_a_read_only_disk_and_what_to_do(disk: Path) -> None:

@@ -20,7 +20,7 @@ from ucam_sentences import say, together
 from . import doctor_camera
 from .config import Config, Device, read_device
 from .doctor_relay import relay_words
-from .errors import AgentError, StorageAway, TokenRefused, ask_again, clock_words
+from .errors import AgentError, StorageAway, TokenRefused, ask_again, clock_words, reason_of
 from .health import clock_off
 from .lights import sysfs
 from .lights.gpio import GpioLed
@@ -204,6 +204,9 @@ async def _look(part: str, look: Callable[[], Awaitable[str]]) -> Finding:
     """A finding from what `look` says or raises."""
     try:
         return Finding(part, True, await look())
+    except StorageAway as error:
+        hint = say("Check this device's network, and the server's alerts.") if part == "storage" else ""
+        return Finding(part, False, together(error.message, hint))
     except AgentError as error:
         return Finding(part, False, error.message)
     except TimeoutError:
@@ -222,8 +225,7 @@ async def _look(part: str, look: Callable[[], Awaitable[str]]) -> Finding:
 def _reason(error: Exception) -> str:
     """Why a connection failed, in the words of the system: aiohttp's own are for programmers."""
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    number = inner.errno if isinstance(inner, OSError) else None
-    return os.strerror(number).lower() if number and number > 0 else str(inner) or type(inner).__name__
+    return reason_of(inner) if isinstance(inner, OSError) else str(inner) or type(inner).__name__
 
 
 async def _server(device: Device, http: aiohttp.ClientSession) -> str:

@@ -40,7 +40,7 @@ def status(state: State) -> tuple[list[str], bool]:
 def in_short(state: State) -> tuple[bool, str]:
     """Whether the running agent does its work, or none runs, and the same in words."""
     if not is_running(state):
-        return True, _not_running()
+        return not _disk(state), _not_running(state)
     told = _told(state)
     if isinstance(told, str):
         return False, told
@@ -61,14 +61,21 @@ def _told(state: State) -> dict[str, Any] | str:
     """What the live process says of the whole; in words, when it says nothing."""
     supervisor, live = _read(state.status), _read(state.live_status)
     if not supervisor or not _runs(supervisor.get("pid")):
-        return _not_running()
+        return _not_running(state)
     if live and time.time() - live.get("at", 0) <= FRESH_S:
         return dict(live["status"])
     silent = say("The agent runs, but has not said anything lately.")
-    return together(silent, disk.trouble(state.spool) or say("Its log says why: journalctl -u ucam-agent -n 30"))
+    return together(silent, _disk(state) or say("Its log says why: journalctl -u ucam-agent -n 30"))
 
 
-def _not_running() -> str:
+def _disk(state: State) -> str:
+    """Why what the processes would say of themselves cannot be written; empty when it can, or nothing is there yet."""
+    return disk.trouble(state.spool) if state.spool.is_dir() else ""
+
+
+def _not_running(state: State) -> str:
+    if trouble := _disk(state):
+        return together(say("Whether the agent runs cannot be told, for it can write nothing down."), trouble)
     return say("The agent is not running. Start it: sudo systemctl start ucam-agent (without systemd: ucam-agent run).")
 
 
