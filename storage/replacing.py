@@ -1,7 +1,7 @@
-"""Chunks that were recorded before the clock was known go to where they belong on the time line, once it is.
+"""What was recorded or lost before the clock was known goes to where it belongs on the time line, once it is.
 
-Order: the new name of the file, durably; then the row; then the old name goes. A crash in between leaves a name too
-many, which `check_storage` finds, never a row without a file.
+Order of a chunk: the new name of the file, durably; then the row; then the old name goes. A crash in between leaves a
+name too many, which `check_storage` finds, never a row without a file.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, Q
 from django.utils import timezone
 
 from cameras.models import Camera
 from storage.errors import OffsetWrong, StorageAway, StorageFailing
-from storage.models import Chunk, Hold, Installation
+from storage.models import Chunk, Gap, Hold, Installation
 from storage.models.chunk import exports_of_chunk
 from storage.moving import bring_back
 from storage.placing import Place, Told, is_possible, path_of
@@ -78,6 +78,31 @@ def replace_boot(camera: Camera, anchor: Anchor, now: datetime) -> int:
     if moved:
         log.info("%d chunks of %s are where they belong now: its clock is known.", moved, camera)
     return moved
+
+
+def replace_gaps(camera: Camera, anchor: Anchor, now: datetime) -> list[Gap]:
+    """Move the gaps that this camera told of that boot by a clock that nobody had confirmed; answers them as they are
+    now. Once: what has been moved has no instant of that boot any more, nor has what others told, or storage itself.
+    """
+    if not is_possible(anchor.utc_ms, now):
+        return []
+    waiting = Gap.objects.filter(camera=camera, boot=anchor.boot)
+    waiting = waiting.filter(Q(from_mono_ns__isnull=False) | Q(to_mono_ns__isnull=False))
+    return [gap for gap in waiting.order_by("pk")[:AT_ONCE_MAX] if _move_gap(gap, anchor, now)]
+
+
+def _move_gap(gap: Gap, anchor: Anchor, now: datetime) -> bool:
+    """False when somebody was first. An end that cannot be stays where it was told."""
+    same = Gap.objects.filter(pk=gap.pk, from_mono_ns=gap.from_mono_ns, to_mono_ns=gap.to_mono_ns)
+    gap.from_ms = _end(anchor, gap.from_mono_ns, gap.from_ms, now)
+    gap.to_ms = max(gap.from_ms + 1, _end(anchor, gap.to_mono_ns, gap.to_ms, now))
+    gap.from_mono_ns = gap.to_mono_ns = None
+    return bool(same.update(from_ms=gap.from_ms, to_ms=gap.to_ms, from_mono_ns=None, to_mono_ns=None))
+
+
+def _end(anchor: Anchor, mono_ns: int | None, told_ms: int, now: datetime) -> int:
+    right_ms = told_ms if mono_ns is None else _right(anchor.utc_of(mono_ns), told_ms)
+    return right_ms if is_possible(right_ms, now) else told_ms
 
 
 def _right(anchored_ms: int, told_ms: int) -> int:

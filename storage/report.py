@@ -19,7 +19,7 @@ from cameras.models import Camera
 from cameras.room.happened import happened
 from storage.models import Chunk, Gap, SpoolPeak, SpoolReport
 from storage.models.chunk import instant_of
-from storage.replacing import anchor_of, replace_boot
+from storage.replacing import anchor_of, replace_boot, replace_gaps
 from storage.tus import DeviceView, camera_of
 
 GAPS_MAX = 1000
@@ -27,6 +27,7 @@ SPANS_MAX = 5000
 DETAIL_CHARACTERS_MAX = 4000
 WORTH_TELLING_MS = 2000
 TOLD_AT_ONCE = 5
+MONO_KEYS = ("from_mono_ns", "to_mono_ns")
 
 
 def instant_ms(*, required: bool = True) -> serializers.IntegerField:
@@ -34,14 +35,21 @@ def instant_ms(*, required: bool = True) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=-(2**62), max_value=2**62, required=required)
 
 
+def mono_ns(*, allow_null: bool = False) -> serializers.IntegerField:
+    """An instant on the monotonic clock of a boot."""
+    return serializers.IntegerField(min_value=0, max_value=2**62, required=False, allow_null=allow_null)
+
+
 class GapForm(serializers.Serializer[dict[str, Any]]):
-    """One gap."""
+    """One gap. Its ends on the monotonic clock of its boot, where the camera's clock was not known to be right."""
 
     id = serializers.RegexField(r"^[A-Za-z0-9._:-]{1,64}\Z")
     boot = serializers.RegexField(r"^[0-9a-f]{32}\Z", required=False, allow_blank=True, default="")
     cause = serializers.RegexField(r"^[a-z][a-z0-9_]{0,39}\Z")
     from_ms = instant_ms()
     to_ms = instant_ms()
+    from_mono_ns = mono_ns(allow_null=True)
+    to_mono_ns = mono_ns(allow_null=True)
     detail = serializers.JSONField(required=False)
 
     def validate_detail(self, detail: Any) -> Any:
@@ -87,7 +95,7 @@ class ClockForm(serializers.Serializer[dict[str, Any]]):
     synchronised = serializers.BooleanField()
     offset_ms = serializers.FloatField(required=False, allow_null=True, default=None)
     boot = serializers.RegexField(r"^[0-9a-f]{32}\Z", required=False)
-    mono_ns = serializers.IntegerField(min_value=0, max_value=2**62, required=False)
+    mono_ns = mono_ns()
     utc_ms = instant_ms(required=False)
 
 
@@ -114,6 +122,7 @@ class ReportView(DeviceView):
         anchor = anchor_of(form.validated_data.get("clock"))
         if anchor is not None:
             replace_boot(camera, anchor, now)
+            tell_gaps(camera, replace_gaps(camera, anchor, now))
         return Response({"accepted": accepted})
 
 
@@ -132,6 +141,7 @@ def take(camera: Camera, report: dict[str, Any], now: datetime) -> list[str]:
         Gap(
             camera=camera, gap_id=gap["id"], boot=gap["boot"], cause=gap["cause"], from_ms=gap["from_ms"],
             to_ms=max(gap["from_ms"], gap["to_ms"]), detail=gap.get("detail", ""), reported_at=now,
+            **({key: gap.get(key) for key in MONO_KEYS} if gap["boot"] else {}),
         )
         for gap in report["gaps"]
     ]  # fmt: skip
@@ -139,7 +149,8 @@ def take(camera: Camera, report: dict[str, Any], now: datetime) -> list[str]:
         Gap.objects.filter(camera=camera, gap_id__in=[row.gap_id for row in rows]).values_list("gap_id", flat=True)
     )
     Gap.objects.bulk_create(rows, ignore_conflicts=True)
-    tell_gaps(camera, [row for row in rows if row.gap_id not in known])
+    # What still lies where a wrong clock put it is told in the room once it is where it belongs.
+    tell_gaps(camera, [row for row in rows if row.gap_id not in known and not row.is_to_be_placed])
     for closed in report["closed"]:
         Chunk.objects.filter(camera=camera, boot=closed["boot"], seq=closed["seq"]).update(dropped=closed["dropped"])
     values: dict[str, Any] = {"reported_at": now}

@@ -20,6 +20,9 @@ class Gap(models.Model):
     from_ms = models.BigIntegerField()
     to_ms = models.BigIntegerField()
     detail = models.JSONField(default=str, blank=True)
+    # Its ends on the monotonic clock of that boot, as long as it lies where a clock put it that nobody had confirmed.
+    from_mono_ns = models.BigIntegerField(null=True, blank=True)
+    to_mono_ns = models.BigIntegerField(null=True, blank=True)
     reported_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -33,6 +36,11 @@ class Gap(models.Model):
     def state(self) -> str:
         """off or lost."""
         return "off" if self.cause in OFF_CAUSES else "lost"
+
+    @property
+    def is_to_be_placed(self) -> bool:
+        """It lies where an unconfirmed clock put it."""
+        return self.from_mono_ns is not None or self.to_mono_ns is not None
 
 
 class SpoolReport(models.Model):

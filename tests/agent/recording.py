@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ucam_agent.bootfile import KERNEL_BOOT_ID
 from ucam_agent.readers import EVENT, FRAME, HEADER, HELLO, KEYFRAME, SETTINGS, WANT
 from ucam_agent.stamp import Layout, read_stamp
 from ucam_boxes import Fragment, read_init, whole_fragments
@@ -54,9 +56,14 @@ class RecorderProcess:
     """One recorder on a state directory."""
 
     def __init__(
-        self, state: Path, module: str = "ucam_agent.recorder", media: Path | None = None, **settings: Any
+        self,
+        state: Path,
+        module: str = "ucam_agent.recorder",
+        media: Path | None = None,
+        runtime: Path | None = None,
+        **settings: Any,
     ) -> None:
-        self.state, self._module, self._media = state, module, media
+        self.state, self._module, self._media, self._runtime = state, module, media, runtime
         self.log = state / "recorder.log"
         state.mkdir(mode=0o700, exist_ok=True)
         self.write_settings(**settings)
@@ -65,9 +72,20 @@ class RecorderProcess:
     def write_settings(self, **settings: Any) -> None:
         (self.state / "settings.json").write_text(json.dumps({**SMALL, **settings}))
 
+    def know_time(self) -> None:
+        """As if the clock had been confirmed earlier in this boot, whatever this machine's kernel says of it."""
+        facts = {
+            "kernel_boot_id": KERNEL_BOOT_ID.read_text().strip(),
+            "boot": uuid.uuid4().hex,
+            "utc_minus_mono_ms": (time.time_ns() - time.monotonic_ns()) // 1_000_000,
+        }
+        (self.state / "spool").mkdir(mode=0o700, exist_ok=True)
+        (self.state / "spool" / "boot.json").write_text(json.dumps(facts))
+
     def start(self) -> None:
         arguments = [sys.executable, "-m", self._module, "--state", str(self.state)]
         arguments += ["--media", str(self._media)] if self._media else []
+        arguments += ["--runtime", str(self._runtime)] if self._runtime else []
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(arguments, stderr=log, cwd=ROOT)
 
@@ -94,7 +112,7 @@ class RecorderProcess:
             self._process.wait(15)
 
     def connect(self, *, frames: bool = False) -> Listener:
-        path = self.state / "live.sock"
+        path = (self._runtime or self.state) / "live.sock"
         return until(lambda: Listener.connect(path, frames), "live.sock")
 
     def chunks(self) -> list[Path]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from ucam_agent.config import State
+from ucam_agent.disk import too_full
+from ucam_agent.status import in_short
 
 from .server import Server
 from .test_supervise import Agent
@@ -72,6 +77,8 @@ async def test_doctor_finds_nothing_wrong_where_nothing_is(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout
     for part in ("gstreamer", "state", "disk", "led", "identity", "server", "room", "storage"):
         assert f"ok  {part}" in done.stdout
+    assert "ok  agent     The agent is not running. Start it:" in done.stdout
+    assert done.stdout.endswith("Everything works, but nothing is recorded: see the line of the agent.\n")
     assert not server.cameras
     assert server.connections == 0, "a running agent must not be thrown out of the room"
 
@@ -94,6 +101,8 @@ async def test_doctor_names_a_server_that_is_not_there(tmp_path: Path) -> None:
     done = await asyncio.to_thread(ucam_agent, "doctor", "--state", str(tmp_path / "s"))
     assert done.returncode == 1
     assert done.stdout.count("XX") == 3
+    assert done.stdout.count("(connection refused)") == 3
+    assert done.stdout.count("Check this device's network") == 3
     assert "Traceback" not in done.stderr
 
 
@@ -115,8 +124,74 @@ async def test_status_tells_how_the_camera_is(tmp_path: Path) -> None:
             told = lambda: json.loads((tmp_path / "s/status/live.json").read_text())["status"]  # noqa: E731
             await server.until(lambda: told().get("recording") and "room" in told()["parts"])
             done = await asyncio.to_thread(ucam_agent, "status", "--state", str(tmp_path / "s"))
+            doctor = await asyncio.to_thread(ucam_agent, "doctor", "--state", str(tmp_path / "s"))
         finally:
             agent.end(signal.SIGTERM)
+    assert "ok  agent     It runs and records." in doctor.stdout
+    assert doctor.stdout.endswith("Everything works.\n")
     assert done.returncode == 0, done.stdout
     assert "Recording; 0 watching live." in done.stdout
     assert "ok  room" in done.stdout
+
+
+def said_by_a_running_agent(state: State, recording: bool, **parts: tuple[str, str]) -> None:
+    """As its processes write it; this process is the one that runs."""
+    state.make()
+    state.status.write_text(json.dumps({"pid": os.getpid()}))
+    told = {"recording": recording, "parts": {name: {"state": how, "words": why} for name, (how, why) in parts.items()}}
+    state.live_status.write_text(json.dumps({"at": time.time(), "status": told}))
+
+
+@pytest.mark.parametrize(
+    ("recording", "parts", "works", "said"),
+    [
+        (True, {"storage": ("broken", "Storage is away.")}, True, "It runs and records."),
+        (False, {"recorder": ("off", "Off until Monday.")}, True, "It runs, and does not record now, as it was told."),
+        (False, {"camera": ("starting", "")}, True, "It runs, and has not recorded yet."),
+        (False, {"camera": ("broken", "Check its plug.")}, False, "It runs, but does not record. Check its plug."),
+    ],
+)
+def test_doctor_says_whether_the_running_agent_records(
+    tmp_path: Path, recording: bool, parts: dict[str, tuple[str, str]], works: bool, said: str
+) -> None:
+    said_by_a_running_agent(State(tmp_path), recording, **parts)
+    assert in_short(State(tmp_path)) == (works, said)
+
+
+def test_an_agent_that_says_nothing_is_asked_for_by_its_log_or_by_its_disk(disk: Path) -> None:
+    state = State(disk / "s")
+    said_by_a_running_agent(state, True)
+    state.live_status.unlink()
+    assert in_short(state) == (False, "The agent runs, but has not said anything lately. " + too_full())
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    assert "Read-only file system" in in_short(state)[1]
+
+
+def test_on_a_disk_that_takes_nothing_nobody_is_told_that_no_agent_runs(disk: Path) -> None:
+    state = State(disk / "s")
+    state.make()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    works, words = in_short(state)
+    assert not works
+    assert words == (
+        "Whether the agent runs cannot be told, for it can write nothing down. "
+        "The disk cannot be written (Read-only file system). Check card and disk."
+    )
+
+
+def test_doctor_names_a_read_only_disk_and_what_to_do(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    done = ucam_agent("doctor", "--state", str(disk))
+    assert "XX  disk      The disk below" in done.stdout
+    assert "put in a new one" in done.stdout
+    assert "Run as the agent's user" not in done.stdout
+
+
+def test_status_says_what_to_look_after(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    nowhere = dict.fromkeys(("server", "room", "storage"), "http://127.0.0.1:9/")
+    state.device.write_text(json.dumps({"jid": "cam001@demo.loc", "token": "t", **nowhere}))
+    said_by_a_running_agent(state, False, camera=("broken", "Check its plug."), clock=("unknown", ""))
+    done = ucam_agent("status", "--state", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stdout.endswith("Look after: camera. More about each: ucam-agent doctor\n")

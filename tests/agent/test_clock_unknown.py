@@ -12,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from ucam_agent import wallclock
+from ucam_agent import report, wallclock
 from ucam_agent.clock import Clock, mono_ms
 from ucam_agent.connection import Connection
 from ucam_agent.report import Reporter
@@ -48,7 +48,7 @@ async def test_gaps_are_told_by_the_servers_clock_once_it_is_known(spooling: Spo
         reporter = Reporter(spooling.spool / "gaps", storage, shipper, clock, lambda: 2**30)
         tasks = [asyncio.create_task(shipper.run()), asyncio.create_task(reporter.run())]
         try:
-            gap = (await server.until(lambda: [one for report in server.reports for one in report["gaps"]]))[0]
+            gap = (await server.until(lambda: [one for body in server.reports for one in body["gaps"]]))[0]
             anchor = (await server.until(lambda: [one for one in server.reports if "boot" in one["clock"]]))[0]["clock"]
         finally:
             for task in tasks:
@@ -59,6 +59,32 @@ async def test_gaps_are_told_by_the_servers_clock_once_it_is_known(spooling: Spo
     assert anchor["boot"] == spooling.boot
     by_mono_ms = anchor["utc_ms"] + (time.monotonic_ns() - anchor["mono_ns"]) // 1_000_000
     assert abs(by_mono_ms - time.time() * 1000 - AHEAD_MS) < 1000
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_gaps_that_could_not_wait_say_when_they_were_by_the_monotonic_clock(
+    spooling: Spooling, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    monkeypatch.setattr(report, "CLOCK_AWAITED_S", 0.0)
+    monkeypatch.setattr(wallclock, "state", lambda: "synchronised" if known else "unsynchronised")
+    spooling.add(1)
+    ours, older = spooling.gap("camera"), spooling.gap("power")
+    for name, boot in ((ours, spooling.boot), (older, "f" * 32)):
+        file = spooling.spool / "gaps" / f"{name}.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"boot": boot, "from_mono_ns": 5, "to_mono_ns": 7}))
+    async with Server() as server, aiohttp.ClientSession() as http:
+        storage = Storage(server.storage_url, "device-token", http)
+        shipper = Shipper(spooling.spool, storage, lambda: None)
+        shipper.backlog.scan()
+        reporter = Reporter(spooling.spool / "gaps", storage, shipper, Clock(), lambda: 2**30)
+        task = asyncio.create_task(reporter.run())
+        try:
+            told = await server.until(lambda: [one for body in server.reports for one in body["gaps"]])
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    ends = {gap["id"]: (gap.get("from_mono_ns"), gap.get("to_mono_ns")) for gap in told}
+    assert ends == {ours: (None, None) if known else (5, 7), older: (None, None)}
 
 
 async def test_a_clock_behind_the_servers_is_marked_in_what_is_recorded(make_recorder: MakeRecorder) -> None:

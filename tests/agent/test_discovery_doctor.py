@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ucam_agent.camera import Board
+from ucam_agent.camera import MEDIA, Board
 from ucam_agent.config import Config, State
 from ucam_agent.discovery import Found, Microphone, UsbCamera
 from ucam_agent.doctor_camera import SOUND, camera_words, encoder_words, sound_words
@@ -26,6 +26,22 @@ def test_camera_that_is_there_is_named(tmp_path: Path) -> None:
     works, words = camera_words(config_with(tmp_path, source={"kind": "auto"}), Board(discover=lambda: FOUND))
     assert works
     assert "Cameras found: C920 (cam). Microphones: a." in words
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"kind": "auto"}, "The settings ask for the camera that is there."),
+        ({"kind": "v4l2"}, "The settings ask for the USB camera that is found first."),
+        ({"kind": "v4l2", "device": "cam"}, "The settings ask for the USB camera cam."),
+        ({"kind": "test"}, "The settings ask for a test picture, not for a camera."),
+        ({"kind": "file"}, "The settings ask for the footage street.mp4, not for a camera."),
+    ],
+)
+def test_what_the_settings_ask_for_is_said_as_people_say_it(tmp_path: Path, source: dict[str, str], said: str) -> None:
+    board = Board(discover=lambda: FOUND, media=(MEDIA,))
+    works, words = camera_words(config_with(tmp_path, source=source, width=1280, height=720), board)
+    assert (works, words.partition(" On the device")[0]) == (True, said)
 
 
 def test_camera_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
@@ -46,7 +62,7 @@ def test_password_of_an_ip_camera_is_not_printed(tmp_path: Path) -> None:
         source = {"kind": "rtsp", "url": f"rtsp://viewer:s3cret@{place}/", "sub": f"rtsp://viewer:s3cret@{place}/small"}
         works, words = camera_words(config_with(tmp_path, source=source), Board(discover=Found))
     assert works
-    assert f"RtspSource('rtsp://***@{place}/', sub='rtsp://***@{place}/small')" in words
+    assert f"the IP camera at rtsp://***@{place}/, with its small stream at rtsp://***@{place}/small." in words
     assert "s3cret" not in words
 
 

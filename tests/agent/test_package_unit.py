@@ -27,6 +27,9 @@ def directives(name: str) -> list[str]:
         ("StartLimitIntervalSec", "0"),
         ("User", "ucam"),
         ("StateDirectory", STATE_DEFAULT.name),
+        ("RuntimeDirectory", "ucam-agent"),
+        ("RuntimeDirectoryMode", "0700"),
+        ("RuntimeDirectoryPreserve", "restart"),
         ("ProtectSystem", "strict"),
         ("ProtectHome", "yes"),
         ("PrivateTmp", "yes"),
@@ -38,6 +41,10 @@ def directives(name: str) -> list[str]:
 )
 def test_the_unit_says(name: str, value: str) -> None:
     assert directives(name) == [value]
+
+
+def test_its_socket_lies_on_no_card() -> None:
+    assert directives("ExecStart")[0].endswith(f"--runtime /run/{directives('RuntimeDirectory')[0]}")
 
 
 def test_it_does_not_wait_for_network_or_time() -> None:

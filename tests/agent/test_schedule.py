@@ -38,7 +38,6 @@ def never() -> list[dict[str, Any]]:
         ("2026-11-24T06:00", False),
         ("2026-11-24T19:00", False),
         ("2026-07-20T18:00", True),  # Monday 20:00 in summer time
-        ("1970-01-05T12:00", True),  # nobody knows the time
     ],
 )
 def test_times_of_day_are_those_of_the_place(utc: str, on: bool) -> None:
@@ -100,6 +99,10 @@ def test_without_a_schedule_it_records_always() -> None:
     assert schedule.shall_record(Settings(), datetime.now(UTC))
 
 
+def test_while_nobody_knows_the_time_it_records() -> None:
+    assert schedule.shall_record(NIGHTS, None)
+
+
 def test_words_tell_until_when_it_is_off() -> None:
     words = schedule.words(NIGHTS, datetime(2026, 11, 24, 12, tzinfo=UTC))
     assert words == "Off by its schedule until 2026-11-27T19:00:00Z."  # Friday, eight in the evening at the camera
@@ -112,6 +115,7 @@ def test_an_unknown_time_zone_goes_by_utc() -> None:
 
 def test_a_schedule_stops_and_starts_the_recorder_with_a_gap_by_choice(make_recorder: MakeRecorder) -> None:
     recorder = make_recorder()
+    recorder.know_time()
     recorder.start()
     listener = recorder.connect()
     listener.event("fragment")
@@ -132,6 +136,7 @@ def test_a_schedule_stops_and_starts_the_recorder_with_a_gap_by_choice(make_reco
 
 def test_killed_while_off_it_is_still_off_and_knows_since_when(make_recorder: MakeRecorder) -> None:
     recorder = make_recorder()
+    recorder.know_time()
     recorder.start()
     recorder.connect().event("fragment")
     recorder.end()
@@ -150,6 +155,7 @@ def test_killed_while_off_it_is_still_off_and_knows_since_when(make_recorder: Ma
 
 def test_new_settings_that_also_switch_it_on_begin_one_run_only(make_recorder: MakeRecorder) -> None:
     recorder = make_recorder(schedule=never())
+    recorder.know_time()
     recorder.start()
     listener = recorder.connect()
     listener.event("state", part="recorder", state="off")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ucam_agent.config import Config, State
 from ucam_agent.pulse import Recorded
-from ucam_agent.supervise import LIVE, Watch
+from ucam_agent.supervise import LIVE, Watch, with_usable_runtime
 from ucam_supervise import State as ChildState
 
 
@@ -31,6 +31,13 @@ def test_each_heartbeat_begins_a_new_patience(tmp_path: Path) -> None:
     longest = watch.silent_s()
     state.live_status.write_text("{}")
     assert watch.silent_s() < longest
+
+
+def test_a_place_that_is_not_there_is_no_reason_not_to_record(tmp_path: Path) -> None:
+    state = State(tmp_path / "s", tmp_path / "nowhere")
+    assert with_usable_runtime(Config(state)).state == State(tmp_path / "s")
+    (tmp_path / "nowhere").mkdir()
+    assert with_usable_runtime(Config(state)).state.live_socket == tmp_path / "nowhere" / "live.sock"
 
 
 def test_a_recorder_has_recorded_when_there_is_a_chunk_of_its_own_that_holds_something(tmp_path: Path) -> None:

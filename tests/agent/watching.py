@@ -33,9 +33,9 @@ def enrolled(state: Path, server: Server) -> None:
 class LiveProcess:
     """One live process on a state directory."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, log: Path | None = None) -> None:
         arguments = [sys.executable, "-m", "ucam_agent.live", "--state", str(state)]
-        self.log = state / "live.log"
+        self.log = log or state / "live.log"
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(arguments, stderr=log)
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
+from rest_framework.test import APIClient
 
-from storage.models import Chunk, Export, Hold
+from cameras.models import Message
+from storage.models import Chunk, Export, Gap, Hold
 from tests.conftest import Cast
-from tests.storage.footage import BOOT, TEN_O_CLOCK_MS, Device, Footage
+from tests.storage.footage import BOOT, TEN_O_CLOCK, TEN_O_CLOCK_MS, Device, Footage
 
 URL = "/api/device/report/"
 STALE: dict[str, Any] = {"clock": "unsynchronised", "started_ms": TEN_O_CLOCK_MS - 200 * 24 * 3600 * 1000}
@@ -106,3 +108,74 @@ def test_one_chunk_whose_file_is_gone_does_not_keep_the_others_where_they_are(
     (media / Chunk.objects.get(seq=1).path).unlink()
     told(device)
     assert Chunk.objects.get(seq=2).started_ms == TEN_O_CLOCK_MS - 20_000
+
+
+# Told by a clock that was 200 days behind, 20 s to 25 s into this boot.
+EARLY: dict[str, Any] = {
+    "id": "early", "boot": BOOT, "cause": "camera", "from_ms": STALE["started_ms"], "to_ms": STALE["started_ms"] + 5000,
+    "from_mono_ns": 20 * 10**9, "to_mono_ns": 25 * 10**9,
+}  # fmt: skip
+PLACED = (TEN_O_CLOCK_MS - 40_000, TEN_O_CLOCK_MS - 35_000)
+
+
+def lost(api: APIClient, *gaps: dict[str, Any]) -> None:
+    assert api.post(URL, {"gaps": list(gaps)}, format="json").status_code == 200
+
+
+def gaps() -> dict[str, tuple[int, int]]:
+    return {gap.gap_id: (gap.from_ms, gap.to_ms) for gap in Gap.objects.all()}
+
+
+def test_gaps_of_that_boot_go_where_they_belong_once(device: Device) -> None:
+    lost(device.api, EARLY)
+    assert gaps()["early"][0] == EARLY["from_ms"]
+    for later_ms in (0, 5000):
+        told(device, utc_ms=ANCHOR["utc_ms"] + later_ms)
+        lost(device.api, EARLY)  # the answer was lost
+        assert gaps() == {"early": PLACED}
+
+
+def test_an_end_in_an_earlier_boot_stays(device: Device) -> None:
+    since_ms = TEN_O_CLOCK_MS - 3_600_000
+    lost(device.api, EARLY | {"cause": "power", "from_ms": since_ms, "to_ms": since_ms + 1, "from_mono_ns": None})
+    told(device)
+    assert gaps() == {"early": (since_ms, PLACED[1])}
+
+
+def test_a_gap_by_a_clock_that_was_right_without_knowing_it_stays(device: Device) -> None:
+    near = (PLACED[0] - 400, PLACED[1] - 400)
+    lost(device.api, EARLY | {"from_ms": near[0], "to_ms": near[1]})
+    told(device)
+    assert gaps() == {"early": near}
+
+
+def test_gaps_of_others_and_those_that_were_right_stay(cast: Cast, device: Device) -> None:
+    known = {key: value for key, value in EARLY.items() if "mono" not in key}
+    lost(
+        device.api,
+        known | {"id": "known"},
+        EARLY | {"id": "other-boot", "boot": "f" * 32},
+        EARLY | {"id": "no-boot", "boot": ""},
+    )
+    lost(cast.device(cast.foreign), EARLY | {"id": "other-camera"})
+    Gap.objects.create(camera=cast.camera, gap_id="storage:1", boot=BOOT, cause="storage", from_ms=1, to_ms=2)
+    before = gaps()
+    told(device)
+    assert gaps() == before
+
+
+def test_nothing_moves_to_an_instant_that_cannot_be(device: Device) -> None:
+    lost(device.api, EARLY, EARLY | {"id": "rogue", "from_mono_ns": 2**62, "to_mono_ns": 2**62})
+    before = gaps()
+    told(device, utc_ms=0)
+    assert gaps() == before
+    told(device)
+    assert gaps() == before | {"early": PLACED}
+
+
+def test_the_room_hears_of_it_when_it_is_in_its_place(cast: Cast, device: Device) -> None:
+    lost(device.api, EARLY)
+    assert not Message.objects.exists()
+    told(device)
+    (message,) = Message.objects.all()
+    assert message.at == TEN_O_CLOCK - timedelta(seconds=40)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from ucam_boxes import BoxesError, Fragment, Init, read_init, whole_fragments
@@ -16,6 +17,7 @@ from .config import replace_file, sync_directory
 log = logging.getLogger(__name__)
 
 INIT_BYTES_MAX = 256 * 1024
+LOOK_BYTES = 1024 * 1024
 
 
 class Sidecar(msgspec.Struct, kw_only=True):
@@ -47,6 +49,11 @@ class Sidecar(msgspec.Struct, kw_only=True):
         """An instant by the clock of its start, on CLOCK_MONOTONIC of its boot."""
         return self.started_mono_ns + (utc_ms - self.started_ms) * 1_000_000
 
+    def at(self, tfdt: int) -> tuple[int, int]:
+        """A decode time of it: UTC in ms by the clock of its start, and ns on CLOCK_MONOTONIC of its boot."""
+        ns = (tfdt - self.first_tfdt) * 1_000_000_000 // self.timescale
+        return self.started_ms + ns // 1_000_000, self.started_mono_ns + ns
+
 
 _decoder = msgspec.json.Decoder(Sidecar)
 
@@ -60,6 +67,7 @@ class Chunk:
         self.sidecar = folder / f"{seq:08d}.json"
         self.confirmed = folder / f"{seq:08d}.confirmed"
         self.dropped = folder / f"{seq:08d}.dropped"
+        self.set_aside = folder / f"{seq:08d}.damaged"
 
     def read_sidecar(self) -> Sidecar | None:
         """None when there is none or it is damaged."""
@@ -93,7 +101,17 @@ class Chunk:
     def is_empty(self, size: int | None = None) -> bool:
         """Begun, but without any fragment (in its first `size` bytes, where more is not known to be durable)."""
         sidecar = self.read_sidecar()
-        return sidecar is not None and not sidecar.closed and not self._whole_fragments(size)
+        if sidecar is None or sidecar.closed or self._whole_fragments(size):
+            return False
+        return not self.pictures_without_head(size)
+
+    def pictures_without_head(self, size: int | None = None) -> list[Fragment]:
+        """The fragments of a file that cannot be read from its head on; none where it can be."""
+        try:
+            with open(self.media, "rb") as file:
+                return [] if self._whole_fragments(size) else list(found_fragments(file, size))
+        except FileNotFoundError:
+            return []
 
     def vanished(self) -> Sidecar | None:
         """The facts of a closed chunk whose footage is gone, though storage has not confirmed all of it."""
@@ -121,31 +139,34 @@ class Chunk:
         if sidecar and sidecar.closed and self.bytes_on_disk():
             return sidecar
         fragments = self._whole_fragments(size)
+        # Never ours by design; whatever did it, footage is not deleted for it.
         if sidecar is None and fragments:
-            # Never ours by design; whatever did it, footage is not deleted for it.
-            os.replace(self.media, self.media.with_suffix(".damaged"))
-            log.error("The facts about %s are lost; its pictures are kept beside as .damaged.", self.media)
+            self._set_aside("The facts about it are lost")
+        elif sidecar and self.pictures_without_head(size):
+            self._set_aside("Its beginning is damaged")
         if sidecar is None or not fragments:
             self.delete()
             return None
         self._cut(fragments[-1].offset + fragments[-1].size)
         return self._close(sidecar, fragments, dropped or _number(self.dropped))
 
+    def _set_aside(self, why: str) -> None:
+        os.replace(self.media, self.set_aside)
+        log.error("%s: %s; its pictures are kept beside as .damaged.", self.media, why)
+
     def time_of_byte(self, sidecar: Sidecar, count: int) -> int:
         """UTC in ms of the end of the last fragment that lies wholly in the first `count` bytes."""
         inside = [one for one in self._whole_fragments() if one.offset + one.size <= count]
         if not inside:
             return sidecar.started_ms
-        ticks = inside[-1].tfdt + inside[-1].duration - sidecar.first_tfdt
-        return sidecar.started_ms + ticks * 1000 // sidecar.timescale
+        return sidecar.at(inside[-1].tfdt + inside[-1].duration)[0]
 
     def _close(self, sidecar: Sidecar, fragments: list[Fragment], dropped: int) -> Sidecar:
         last = fragments[-1]
-        ticks = last.tfdt + last.duration - sidecar.first_tfdt
         sidecar.closed = True
         sidecar.bytes = last.offset + last.size
         sidecar.frames, sidecar.dropped = sum(fragment.frames for fragment in fragments), dropped
-        sidecar.ended_mono_ns = sidecar.started_mono_ns + ticks * 1_000_000_000 // sidecar.timescale
+        sidecar.ended_mono_ns = sidecar.at(last.tfdt + last.duration)[1]
         self.write_sidecar(sidecar)
         self.dropped.unlink(missing_ok=True)
         return sidecar
@@ -228,6 +249,25 @@ class OpenChunk:
             # All that counts was fsynced before; on a broken disk even closing can fail.
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+
+def found_fragments(file: BinaryIO, end: int | None = None) -> Iterator[Fragment]:
+    """Those that lie whole in a file of which nothing else can be read: each `moof` in it is tried."""
+    at = 0
+    while True:
+        file.seek(at)
+        block = file.read(LOOK_BYTES)
+        found = block.find(b"moof")
+        if found < 0:
+            if len(block) < LOOK_BYTES:
+                return
+            at += LOOK_BYTES - len(b"moof") + 1
+            continue
+        start = at + found - 4
+        at += found + 1
+        for fragment in whole_fragments(file, start, end=end) if start >= 0 else ():
+            yield fragment
+            at = fragment.offset + fragment.size
 
 
 def _number(path: Path) -> int:

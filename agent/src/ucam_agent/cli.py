@@ -17,7 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         config = load(
-            getattr(options, "config", None), getattr(options, "state", None), getattr(options, "media", None)
+            getattr(options, "config", None),
+            getattr(options, "state", None),
+            getattr(options, "media", None),
+            getattr(options, "runtime", None),
         )
         start_log(config.log_level, "agent")
         return COMMANDS[options.command](config, options)
@@ -57,9 +60,11 @@ def _status(config: Config, _options: argparse.Namespace) -> int:
 
 def _doctor(config: Config, _options: argparse.Namespace) -> int:
     from .doctor import examine, summary
+    from .status import is_running
 
     findings = examine(config)
-    print("\n".join(str(finding) for finding in findings), summary(findings), sep="\n")
+    last = summary(findings, recording=is_running(config.state))
+    print("\n".join(str(finding) for finding in findings), last, sep="\n")
     return 0 if all(finding.works for finding in findings) else 1
 
 
@@ -87,7 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     enrol.add_argument("url", metavar="URL", help="address of the server, such as https://ucam.example.org")
     enrol.add_argument("code", metavar="CODE", help="one-time code")
     enrol.add_argument("--again", action="store_true", help="replace the identity that this device has")
-    commands.add_parser("run", parents=[shared], help="record, ship and serve viewers until stopped")
+    run = commands.add_parser("run", parents=[shared], help="record, ship and serve viewers until stopped")
+    run.add_argument(
+        "--runtime", metavar="DIR", help="for what need not outlive a boot, on no card (default: the state directory)"
+    )
     commands.add_parser("status", parents=[shared], help="how the running agent is")
     commands.add_parser("doctor", parents=[shared], help="what works and what does not")
     return parser

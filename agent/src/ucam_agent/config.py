@@ -17,14 +17,17 @@ STATE_DEFAULT = Path("/var/lib/ucam-agent")
 FILE_DEFAULT = Path("/etc/ucam-agent.toml")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 GPIO_MAX = 27  # the highest BCM number on the header
-_KEYS = ("state", "media", "log_level")
+_KEYS = ("state", "runtime", "media", "log_level")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state directory: one file per fact (docs/architecture.md)."""
+    """The state directory: one file per fact (docs/architecture.md). `runtime`: for what need not outlive a boot,
+    on no card; without it that lies in the state directory too.
+    """
 
     directory: Path
+    runtime: Path | None = None
 
     @property
     def device(self) -> Path:
@@ -44,7 +47,7 @@ class State:
 
     @property
     def live_socket(self) -> Path:
-        return self.directory / "live.sock"
+        return (self.runtime or self.directory) / "live.sock"
 
     @property
     def status(self) -> Path:
@@ -110,7 +113,9 @@ class Device:
         return f"Device({self.jid!r}, token=…)"
 
 
-def load(file: str | None = None, state: str | None = None, media: str | None = None) -> Config:
+def load(
+    file: str | None = None, state: str | None = None, media: str | None = None, runtime: str | None = None
+) -> Config:
     """The configuration: options before environment before file before defaults; raises ConfigInvalid."""
     environment = os.environ
     named = file or environment.get("UCAM_AGENT_CONFIG")
@@ -120,8 +125,12 @@ def load(file: str | None = None, state: str | None = None, media: str | None = 
     level = (environment.get("UCAM_AGENT_LOG_LEVEL") or values.get("log_level") or "info").lower()
     if level not in LOG_LEVELS:
         raise ConfigInvalid(f"The log level is {level!r}; choose one of {', '.join(LOG_LEVELS)}.")
+    chosen_runtime = runtime or values.get("runtime")
     return Config(
-        State(Path(chosen_state).expanduser().absolute()),
+        State(
+            Path(chosen_state).expanduser().absolute(),
+            Path(chosen_runtime).expanduser().absolute() if chosen_runtime else None,
+        ),
         Path(chosen_media).expanduser().absolute() if chosen_media else None,
         level,
         _leds(values.get("led", {})),

@@ -31,7 +31,7 @@ from ucam_sentences import say, together
 from . import __version__
 from .backoff import Backoff
 from .clock import Clock, mono_ms
-from .errors import ask_again, clock_words
+from .errors import ask_again, clock_words, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -243,5 +243,5 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return say("no answer in time")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return str(error.os_error.strerror or error.os_error)
+        return reason_of(error.os_error)
     return str(error) or type(error).__name__

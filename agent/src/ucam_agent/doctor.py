@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import aiohttp
 from ucam_protocol import (
@@ -19,12 +20,12 @@ from ucam_sentences import say, together
 from . import doctor_camera
 from .config import Config, Device, read_device
 from .doctor_relay import relay_words
-from .errors import AgentError, StorageAway, TokenRefused, ask_again, clock_words
+from .errors import AgentError, StorageAway, TokenRefused, ask_again, clock_words, reason_of
 from .health import clock_off
 from .lights import sysfs
 from .lights.gpio import GpioLed
 from .lights.led import Led, LedMissing
-from .status import is_running
+from .status import in_short, is_running
 from .tus import Storage
 
 WITHIN_S = 10.0
@@ -55,10 +56,12 @@ class Finding:
         return f"{'ok' if self.works else 'XX'}  {self.part:<9} {self.words}"
 
 
-def summary(findings: list[Finding]) -> str:
-    """The last line: what is to be looked at."""
+def summary(findings: list[Finding], *, recording: bool = True) -> str:
+    """The last line: what is to be looked at. `recording`: an agent runs that shall do so."""
     broken = [finding.part for finding in findings if not finding.works]
-    return f"Does not work: {', '.join(broken)}. Their lines say what to do." if broken else "Everything works."
+    if broken:
+        return f"Does not work: {', '.join(broken)}. Their lines say what to do."
+    return "Everything works." if recording else "Everything works, but nothing is recorded: see the line of the agent."
 
 
 def examine(config: Config) -> list[Finding]:
@@ -71,6 +74,7 @@ def examine(config: Config) -> list[Finding]:
     findings.append(
         Finding("identity", True, say("This camera is {jid} of {server}.", jid=device.jid, server=device.server))
     )
+    findings.append(Finding("agent", *in_short(config.state)))
     return [*findings, *asyncio.run(_network(device))]
 
 
@@ -112,6 +116,8 @@ def _state(config: Config) -> Finding:
             False,
             say("There is no directory {directory} yet; `ucam-agent enrol` makes it.", directory=directory),
         )
+    if os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return Finding("state", True, say("{directory} is there; its disk takes nothing now.", directory=directory))
     if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
         return Finding(
             "state",
@@ -132,12 +138,25 @@ def _disk(config: Config) -> Finding:
     while not directory.exists():
         directory = directory.parent
     facts = os.statvfs(directory)
+    if facts.f_flag & os.ST_RDONLY:
+        return Finding("disk", False, read_only(directory))
     free = facts.f_bavail * facts.f_frsize
     words = say("{size} GiB free below {directory}.", size=f"{free / 2**30:.1f}", directory=directory)
     if free < FREE_LOW_BYTES:
         little = say("That is too little to keep recordings: free some space or use a larger card.")
-        return Finding("disk", False, together(words, little))
+        return Finding(
+            "disk", False, together(words, little, say("What is full: df -h {directory}", directory=directory))
+        )
     return Finding("disk", True, words)
+
+
+def read_only(directory: Path) -> str:
+    """The kernel has stopped writing to a disk whose faults it has met."""
+    return say(
+        "The disk below {directory} is read-only, so nothing is recorded. Start the device again; if that does not "
+        "help, or it comes back, the card is worn out: put in a new one.",
+        directory=directory,
+    )
 
 
 def _lights(config: Config) -> Finding:
@@ -185,6 +204,9 @@ async def _look(part: str, look: Callable[[], Awaitable[str]]) -> Finding:
     """A finding from what `look` says or raises."""
     try:
         return Finding(part, True, await look())
+    except StorageAway as error:
+        hint = say("Check this device's network, and the server's alerts.") if part == "storage" else ""
+        return Finding(part, False, together(error.message, hint))
     except AgentError as error:
         return Finding(part, False, error.message)
     except TimeoutError:
@@ -203,8 +225,7 @@ async def _look(part: str, look: Callable[[], Awaitable[str]]) -> Finding:
 def _reason(error: Exception) -> str:
     """Why a connection failed, in the words of the system: aiohttp's own are for programmers."""
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    number = inner.errno if isinstance(inner, OSError) else None
-    return os.strerror(number).lower() if number and number > 0 else str(inner) or type(inner).__name__
+    return reason_of(inner) if isinstance(inner, OSError) else str(inner) or type(inner).__name__
 
 
 async def _server(device: Device, http: aiohttp.ClientSession) -> str:

@@ -6,7 +6,19 @@ import socket
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ucam_protocol import AlsaAudio, MessageMalformed, NoAudio, RtspSource, Settings, decode_settings
+from ucam_protocol import (
+    AlsaAudio,
+    FileSource,
+    LibcameraSource,
+    MessageMalformed,
+    NoAudio,
+    RtspSource,
+    Settings,
+    Source,
+    TestSource,
+    V4l2Source,
+    decode_settings,
+)
 from ucam_sentences import say, together
 
 from . import camera, faults
@@ -44,7 +56,29 @@ def camera_words(config: Config, board: Board) -> Said:
         return False, error.message
     if isinstance(wanted.source, RtspSource) and (unreachable := _unreachable(wanted.source)):
         return False, unreachable
-    return True, together(say("The settings ask for {source}.", source=repr(wanted.redacted.source)), words)
+    return True, together(_asked_for(settings.redacted.source), words)
+
+
+def _asked_for(source: Source) -> str:
+    """The source of these settings, its password hidden already, as people call it."""
+    match source:
+        case RtspSource(sub=""):
+            return say("The settings ask for the IP camera at {url}.", url=source.url)
+        case RtspSource():
+            return say(
+                "The settings ask for the IP camera at {url}, with its small stream at {sub}.",
+                url=source.url,
+                sub=source.sub,
+            )
+        case V4l2Source():
+            return say("The settings ask for the USB camera {name}.", name=source.device or say("that is found first"))
+        case LibcameraSource():
+            return say("The settings ask for a camera at the ribbon cable.")
+        case FileSource():
+            return say("The settings ask for the footage {name}, not for a camera.", name=source.name)
+        case TestSource():
+            return say("The settings ask for a test picture, not for a camera.")
+    return say("The settings ask for the camera that is there.")
 
 
 def _unreachable(source: RtspSource) -> str:

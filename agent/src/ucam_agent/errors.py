@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from ucam_sentences import say
@@ -56,6 +57,13 @@ def clock_words(error: BaseException | None) -> str:
         "(timedatectl); if that date is right, the server's operator must renew its certificate.",
         today=today,
     )
+
+
+def reason_of(error: OSError) -> str:
+    """Why a connection failed, in the words of the system: those of asyncio are for programmers."""
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return str(error.strerror or error) or type(error).__name__
 
 
 def ask_again() -> str:

@@ -80,7 +80,7 @@ class Frames:
         self._writer: asyncio.StreamWriter | None = None
         self._wanted = self._sound_wanted = False
         self._settings: bytes | None = None
-        self._agrees: bool | None = None
+        self._clock: tuple[bool, int] | None = None
         self._stale = False
         self._asked_at = -KEYFRAME_EVERY_S
         self._asking: asyncio.TimerHandle | None = None
@@ -134,10 +134,12 @@ class Frames:
         self._settings = settings
         self._flush_settings()
 
-    def give_clock(self, agrees: bool) -> None:
-        """Whether the device's clock agrees with the server's; kept, and told anew to a recorder that comes."""
-        self._agrees = agrees
-        self._send(CLOCK, _json({"agrees": agrees}))
+    def give_clock(self, agrees: bool, utc_minus_mono_ms: int) -> None:
+        """Whether the device's clock agrees with the server's, and the server's minus our monotonic one; kept, and told
+        anew to a recorder that comes.
+        """
+        self._clock = agrees, utc_minus_mono_ms
+        self._send(CLOCK, _json({"agrees": agrees, "utc_minus_mono_ms": utc_minus_mono_ms}))
 
     def restart_recorder(self) -> None:
         """The recorder ends, and its supervisor starts another."""
@@ -162,9 +164,9 @@ class Frames:
         if self._wanted:
             self._send(WANT, _json({"frames": True, "sound": self._sound_wanted}))
             self.ask_keyframe()
+        if self._clock is not None:  # before the settings: their schedule goes by it
+            self.give_clock(*self._clock)
         self._flush_settings()
-        if self._agrees is not None:
-            self.give_clock(self._agrees)
         self._on_connected(True)
         while True:
             length, kind, flags, _, number, at_ns = HEADER.unpack(await reader.readexactly(HEADER.size))

@@ -19,6 +19,7 @@ from .shipper import Shipper
 
 PARTS: tuple[str, ...] = get_args(Part)
 RECORDER_PARTS = ("camera", "encoder", "recorder", "spool")
+RECORDING_WORDS = {"recorder": english("Recording."), "spool": english("The disk takes what is recorded.")}
 ASIDE = "sound"  # the recorder's too, but pictures are recorded whatever it does
 BEHIND_S = 20
 CLOCK_WRONG_MS = 2000
@@ -34,6 +35,7 @@ class Health:
     quota_bytes: int
     viewers: int = 0
     recorder_connected: bool = False
+    _disk: str = ""
     _parts: dict[str, PartState] = field(default_factory=dict)
     _counters: dict[str, int] = field(default_factory=dict)
 
@@ -43,11 +45,16 @@ class Health:
         for part in (*RECORDER_PARTS, ASIDE):
             self._parts.pop(part, None)
 
+    def disk_is(self, trouble: str) -> bool:
+        """What is wrong with the disk while no recorder says it; True when that is news."""
+        before, self._disk = self._disk, trouble
+        return before != trouble
+
     def recording(self) -> bool:
         """A fragment came: so those of the recorder's parts work that said nothing else. True when that is news."""
         silent = [part for part in RECORDER_PARTS if part not in self._parts]
         for part in silent:
-            self.set(part, told_as("ok", say("Recording.") if part == "recorder" else ""))
+            self.set(part, told_as("ok", RECORDING_WORDS.get(part, "") and say(RECORDING_WORDS[part])))
         return bool(silent)
 
     def told(self, event: dict[str, Any]) -> bool:
@@ -151,6 +158,9 @@ class Health:
     def _recorder(self) -> dict[str, PartState]:
         if self.recorder_connected:
             return {}
+        if self._disk:
+            unheard = say("The recorder cannot be asked how it is, for the disk takes nothing.")
+            return {"recorder": told_as("broken", unheard), "spool": told_as("broken", self._disk)}
         return {"recorder": told_as("broken", say("The recorder is not running; it is being started again."))}
 
     def _storage(self) -> PartState:

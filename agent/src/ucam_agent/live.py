@@ -37,7 +37,7 @@ from ucam_protocol import (
 )
 from ucam_sentences import say
 
-from . import wallclock
+from . import disk, wallclock
 from .clock import Clock
 from .commands import RECORDER, Commands
 from .config import Config, Device, load, read_device, replace_file, start_log
@@ -228,15 +228,23 @@ class Live:
         while True:
             await self._sessions.beat()
             self._judge_clock()
+            self._look_at_disk()
             self._write_status()
             await asyncio.sleep(HEARTBEAT_EVERY_S)
 
     def _judge_clock(self) -> None:
-        """The recorder marks its chunks by it."""
-        agrees = self._clock.agrees
-        if agrees is not None:
+        """The recorder marks its chunks by it, and knows the time of day for its schedule."""
+        agrees, utc_minus_mono_ms = self._clock.agrees, self._clock.utc_ms(0)
+        if agrees is not None and utc_minus_mono_ms is not None:
             wallclock.judge(agrees)
-            self._frames.give_clock(agrees)  # each time: a step since has made the last word worthless
+            # Each time: a step since has made the last word worthless.
+            self._frames.give_clock(agrees, utc_minus_mono_ms)
+
+    def _look_at_disk(self) -> None:
+        """As long as no recorder can be asked how it is: then nobody else says it."""
+        lost = not self._health.recorder_connected
+        if self._health.disk_is(disk.trouble(self._state.spool) if lost else ""):
+            self._changed.set()
 
     def _write_status(self) -> None:
         """For `ucam-agent status`; the file's age is the heartbeat. Not fsynced: cards wear out.
@@ -291,11 +299,12 @@ def main() -> int:
     """The process; exit code 1 when it cannot work at all."""
     parser = argparse.ArgumentParser(prog="python -m ucam_agent.live")
     parser.add_argument("--state", required=True)
+    parser.add_argument("--runtime")
     parser.add_argument("--log-level", default="info")
     options = parser.parse_args()
     try:
         start_log(options.log_level, "live")
-        config = load(state=options.state)
+        config = load(state=options.state, runtime=options.runtime)
         config.state.make()
         _go_first()
         asyncio.run(_main(config))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
@@ -23,6 +24,7 @@ SEND_BUFFER_BYTES = 256 * 1024
 WAITING_BYTES_MAX = 1024 * 1024
 BODY_BYTES_MAX = 64 * 1024
 READERS_MAX = 16
+LISTEN_AGAIN_MS = 2000
 
 
 def message(kind: int, body: bytes, *, flags: int = 0, number: int = 0, mono_ns: int = 0) -> bytes:
@@ -150,11 +152,17 @@ class Readers:
         self._present, self._clock, self._restart = present, clock, restart
         self._readers: list[Reader] = []
         self._told = (False, False)
-        self._listener: socket.socket | None = _listen(path)
-        self._watch = loop.watch(self._listener.fileno(), self._accept)
+        self._listener: socket.socket | None = None
+        self._watch = self._again = 0
+        self._troubled = self._closed = False
+        self._listen()
 
     def close(self) -> None:
         """Closes all and takes the socket's name away."""
+        self._closed = True
+        if self._again:
+            self._loop.cancel(self._again)
+            self._again = 0
         if self._listener is None:
             return
         self._loop.cancel(self._watch)
@@ -162,7 +170,32 @@ class Readers:
         self._listener = None
         for reader in self._readers:
             reader.close()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that takes nothing the next recorder puts its own in this place
+            self._path.unlink(missing_ok=True)
+
+    def _listen(self) -> None:
+        """On a disk that takes nothing there is no socket, and still a recorder: it is tried again until there is."""
+        self._again = 0
+        if self._closed:
+            return
+        try:
+            self._listener = _bound(self._path)
+        except OSError as error:
+            level = logging.DEBUG if self._troubled else logging.ERROR  # loud once, then quiet
+            self._troubled = True
+            log.log(
+                level,
+                "%s cannot be made (%s): nobody can watch this camera or ask how it is. Check card and disk. "
+                "Recording does not wait for it; trying again.",
+                self._path,
+                error.strerror,
+            )
+            self._again = self._loop.call_later(LISTEN_AGAIN_MS, self._listen)
+            return
+        if self._troubled:
+            self._troubled = False
+            log.warning("%s is there now.", self._path)
+        self._watch = self._loop.watch(self._listener.fileno(), self._accept)
 
     def greet(self) -> None:
         """Says hello again: the caps have changed."""
@@ -243,7 +276,7 @@ class Readers:
             self._wanted(*wants)
 
 
-def _listen(path: Path) -> socket.socket:
+def _bound(path: Path) -> socket.socket:
     """Bound aside and renamed, so that there is no moment with wrong rights."""
     aside = path.with_name(f".{path.name}.new")
     aside.unlink(missing_ok=True)

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +24,24 @@ import msgspec
 from ucam_protocol import MessageMalformed, NoAudio, Settings, decode_settings
 from ucam_sentences import say, together
 
-from . import camera, gst, schedule, wallclock
+from . import camera, gst
 from .board import look_at_board
+from .bootfile import KERNEL_BOOT_ID, known_time
 from .camera import MEDIA, Board
 from .capture import CameraFailed, Capture, Frame
 from .config import LOG_LEVELS, State, replace_file, start_log
 from .discovery import Found
-from .errors import AgentError, ConfigInvalid
+from .errors import AgentError
 from .faults import Trouble
+from .proven import read_settings
 from .readers import Readers
 from .sound_sources import PCM
 from .spool import Hole, Spool, state_event
+from .timetable import Timetable
 from .writer import Writer
 
 log = logging.getLogger(__name__)
 
-KERNEL_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 END_MS = 3000
 KEYFRAME_MIN_MS = 300
 COUNTERS_MS = 5000
@@ -88,6 +89,7 @@ class Recorder:
         self._closed = threading.Event()
         self._spool = Spool(state.spool, settings, kernel_boot_id, lambda event: loop.call_soon(self._tell, event))
         self._writer = Writer(self._spool)
+        self._timetable = Timetable(known_time(state.spool, kernel_boot_id), self._writer.know_time)
         self._readers = Readers(
             state.live_socket,
             loop,
@@ -131,9 +133,10 @@ class Recorder:
 
     def _begin(self, hole: Hole | None) -> None:
         """A new run, after a look at the device's cameras where the source asks for it; not outside of the schedule."""
-        if not schedule.shall_record(self._settings, datetime.now(UTC)):
+        if not self._timetable.shall_record(self._settings):
             self._rest()
             return
+        self._watch_time()
         if self._off:
             # Whatever else is new: until now it was off by choice.
             self._off, hole = False, Hole("off", OFF)
@@ -259,9 +262,10 @@ class Recorder:
             raise self._writer.failure
         if self._off and not self._stopping:
             self._watch_rest()
+        self._watch_time()
         if self._capture is None or self._ending:
             return
-        if not schedule.shall_record(self._settings, datetime.now(UTC)):
+        if not self._timetable.shall_record(self._settings):
             self._end(lambda: self._begin(None), gracefully=True)
             return
         trouble = self._capture.trouble()
@@ -282,11 +286,16 @@ class Recorder:
         self._off = True
         self._writer.rest(OFF)
         self._rested_s = time.monotonic() - REST_SLICE_S + REST_FIRST_S
-        self._tell_state("recorder", "off", schedule.words(self._settings, datetime.now(UTC)))
+        self._tell_state("recorder", "off", self._timetable.off_words(self._settings))
+
+    def _watch_time(self) -> None:
+        """Says that the schedule waits for somebody who knows the time, and that it does so no more."""
+        if news := self._timetable.news(self._settings):
+            self._tell_state("recorder", *news)
 
     def _watch_rest(self) -> None:
         """What was off is told in slices: should the power fail meanwhile, only the last one is not known for sure."""
-        if schedule.shall_record(self._settings, datetime.now(UTC)):
+        if self._timetable.shall_record(self._settings):
             self._begin(None)
         elif time.monotonic() - self._rested_s > REST_SLICE_S:
             self._rested_s = time.monotonic()
@@ -344,6 +353,7 @@ class Recorder:
             if self._capture:
                 self._capture.apply(settings)
             self._tell_state("recorder", "ok", say("The new settings are in use."))
+            self._timetable.settings_changed()
             return
         self._try(settings)
 
@@ -386,7 +396,7 @@ class Recorder:
     def _on_clock(self, body: bytes) -> None:
         """The live process has compared the clock with the server's."""
         with contextlib.suppress(msgspec.DecodeError):
-            wallclock.judge(msgspec.json.decode(body, type=dict[str, bool]).get("agrees"))
+            self._timetable.heard(body)
 
     def _on_restart(self) -> None:
         if not self._stopping:
@@ -435,41 +445,18 @@ class Recorder:
         self._tell({"event": "counters", **counters, "recorded": self._spool.recorded, "lost": self._spool.lost})
 
 
-def read_settings(state: State, proven_file: Path) -> tuple[Settings, Settings | None]:
-    """The settings, and those that gave a picture before if they differ, to go back to. Raises ConfigInvalid."""
-    proven = _read(proven_file)
-    if isinstance(proven, AgentError):
-        log.warning("%s", proven.message)
-        proven = None
-    wanted = _read(state.settings)
-    if isinstance(wanted, AgentError):
-        if proven is None:
-            raise wanted
-        log.error("%s The last ones that worked are used instead.", wanted.message)
-        return proven, None
-    wanted = wanted or Settings()
-    return wanted, proven if proven != wanted else None
-
-
-def _read(path: Path) -> Settings | ConfigInvalid | None:
-    try:
-        return decode_settings(path.read_bytes()).recorded
-    except FileNotFoundError:
-        return None
-    except (OSError, MessageMalformed) as error:
-        return ConfigInvalid(f"{path} cannot be used: {error}")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The process; returns its exit code."""
     parser = argparse.ArgumentParser(prog="ucam_agent.recorder", description="Records this camera into the spool.")
     parser.add_argument("--state", type=Path, required=True, help="the agent's state directory")
+    parser.add_argument("--runtime", type=Path, help="where its socket lies, if not there")
     parser.add_argument("--media", type=Path, help="a folder of footage for file sources, beside the agent's own")
     parser.add_argument("--log-level", choices=LOG_LEVELS, default="info")
     options = parser.parse_args(arguments)
     start_log(options.log_level, "recorder")
     try:
-        return record(State(options.state.absolute()), options.media)
+        runtime = options.runtime.absolute() if options.runtime else None
+        return record(State(options.state.absolute(), runtime), options.media)
     except AgentError as error:
         log.error("%s", error.message)
         return 1

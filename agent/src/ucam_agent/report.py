@@ -99,21 +99,25 @@ class Reporter:
         return {"boot": boot, "mono_ns": mono_ns, "utc_ms": utc_ms} if boot and utc_ms is not None else {}
 
     def _gaps_in_time(self, gaps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Gaps by the server's clock; those that it can mend wait for it, but not for ever."""
-        waited = time.monotonic() - self._begun_s > CLOCK_AWAITED_S
-        if self._clock.best() is None and not waited and wallclock.state() != "synchronised":
-            return [gap for gap in gaps if gap.keys().isdisjoint(_MONO_KEYS)]
-        return [self._in_time(gap) for gap in gaps]
+        """Gaps by the server's clock. Those that it can mend wait, but not for ever: storage can mend them too."""
+        if self._clock.best() is not None or wallclock.state() == "synchronised":
+            return [self._in_time(gap) for gap in gaps]
+        if time.monotonic() - self._begun_s > CLOCK_AWAITED_S:
+            return [_in_order(gap if self._is_ours(gap) else _without_mono(gap)) for gap in gaps]
+        return [gap for gap in gaps if gap.keys().isdisjoint(_MONO_KEYS)]
+
+    def _is_ours(self, gap: dict[str, Any]) -> bool:
+        """Of the present boot, whose monotonic clock is the one that runs."""
+        return bool(gap["boot"] == self._shipper.backlog.boot)
 
     def _in_time(self, gap: dict[str, Any]) -> dict[str, Any]:
-        ours = gap["boot"] == self._shipper.backlog.boot
+        right = dict(gap)
         for end in ("from", "to"):
-            mono_ns = gap.pop(f"{end}_mono_ns", None)
-            if ours and mono_ns is not None:
-                told_ms = gap[f"{end}_ms"]
-                right_ms = self._clock.corrected_ms(told_ms, mono_ns)
-                gap[f"{end}_ms"] = told_ms if right_ms is None else right_ms
-        return {**gap, "to_ms": max(gap["to_ms"], gap["from_ms"] + 1)}
+            mono_ns = gap.get(f"{end}_mono_ns")
+            if self._is_ours(gap) and mono_ns is not None:
+                right_ms = self._clock.corrected_ms(gap[f"{end}_ms"], mono_ns)
+                right[f"{end}_ms"] = gap[f"{end}_ms"] if right_ms is None else right_ms
+        return _in_order(_without_mono(right))
 
     def _accept(self, answer: Any) -> None:
         """Delete the files of gaps that storage has taken; the others are told again."""
@@ -131,12 +135,20 @@ class Reporter:
             return []
 
 
+def _without_mono(gap: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in gap.items() if key not in _MONO_KEYS}
+
+
+def _in_order(gap: dict[str, Any]) -> dict[str, Any]:
+    return {**gap, "to_ms": max(gap["to_ms"], gap["from_ms"] + 1)}
+
+
 def _read_gap(path: Path) -> dict[str, Any] | None:
     """A gap as the report wants it; None for a file that is damaged or gone."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         gap = json.loads(path.read_text())
         kinds = {key: int if key.endswith("_ms") else str for key in _GAP_KEYS}
         if all(isinstance(gap[key], kind) for key, kind in kinds.items()):
-            mono = {key: gap[key] for key in _MONO_KEYS if isinstance(gap.get(key), int)}
+            mono = {key: gap[key] for key in _MONO_KEYS if isinstance(gap.get(key), int) and gap[key] >= 0}
             return {**{key: gap[key] for key in _GAP_KEYS}, "detail": gap["detail"][:DETAIL_MAX], **mono}
     return None

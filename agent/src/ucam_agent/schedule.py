@@ -14,12 +14,11 @@ from ucam_sentences import say
 log = logging.getLogger(__name__)
 
 DAYS: tuple[str, ...] = get_args(Day)
-EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)  # a clock before that cannot be right, so nobody knows the time
 
 
-def shall_record(settings: Settings, now: datetime) -> bool:
-    """Without a schedule always; also while the time cannot be known, since what was not recorded never comes back."""
-    if not settings.schedule or now < EARLIEST:
+def shall_record(settings: Settings, now: datetime | None) -> bool:
+    """Without a schedule always. Also while nobody knows the time (None): what was not recorded never comes back."""
+    if not settings.schedule or now is None:
         return True
     local = now.astimezone(_zone(settings.timezone))
     return any(_shown(period, local) or _between(period, local) for period in settings.schedule)

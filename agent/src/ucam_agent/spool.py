@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import re
 import time
 import uuid
@@ -16,26 +15,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from ucam_boxes import Fragment, Init
 from ucam_protocol import Settings
 from ucam_sentences import Said, say
 
 from . import gaps, wallclock
 from .ballast import NO_SPACE, Ballast
+from .bootfile import Boot, read_boot, write_boot
 from .chunk import Chunk, OpenChunk, Sidecar, sidecar_of
-from .config import replace_file, sync_directory
+from .config import sync_directory
+from .disk import FREE_FLOOR_BYTES, unwritable
 from .gaps import Gap
+from .mending import End, Mended, Mender
+from .stock import Aside, Held, SpoolFull, Stock
 
 log = logging.getLogger(__name__)
 
-FREE_FLOOR_BYTES = 256 * 2**20
 QUOTA_PARTS = 4  # a chunk has at most this part of the quota, so that the oldest can go without the newest
 CUT_TOLERANCE_S = 0.05
 STEP_MS = 1000
 HUNG = "it takes too long"
 _BOOT = re.compile(r"^[0-9a-f]{32}$")
-_CHUNK = re.compile(r"^(\d{8,})\.(json|mp4)$")
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -44,22 +44,6 @@ def state_event(part: str, state: str, words: str) -> dict[str, Any]:
     """How a part is, as the recorder tells it (docs/architecture.md, live.sock)."""
     told = {"event": "state", "part": part, "state": state, "words": words}
     return told | ({"said": words.sentences} if isinstance(words, Said) else {})
-
-
-class SpoolFull(OSError):
-    """There is no room, and nothing left that may be deleted."""
-
-
-class Boot(msgspec.Struct, kw_only=True):
-    """boot.json: which boot of the machine this is, the next free numbers in it, why the recorder gave up (or not)."""
-
-    kernel_boot_id: str
-    boot: str
-    next_seq: int = 1
-    next_run: int = 1
-    cause: str = ""
-    detail: str = ""
-    rested_ms: int = 0  # until then it is known why nothing was recorded since the last chunk
 
 
 @dataclass(slots=True)
@@ -89,18 +73,6 @@ class Run:
 
 
 @dataclass(slots=True)
-class Held:
-    """A closed chunk in the spool."""
-
-    chunk: Chunk
-    sidecar: Sidecar
-
-    @property
-    def confirmed(self) -> bool:
-        return self.chunk.confirmed_bytes() >= self.sidecar.bytes
-
-
-@dataclass(slots=True)
 class _Torn:
     """A chunk that could not be closed; `size` bytes of it are durable."""
 
@@ -121,7 +93,9 @@ class Spool:
     recorded: int = 0
     lost: int = 0
     _boot: Boot | None = None
-    _closed: list[Held] = field(default_factory=list)
+    _mender: Mender | None = None
+    _stock: Stock = field(init=False)
+    _utc_minus_mono_ms: int | None = None
     _open: OpenChunk | None = None
     _torn: list[_Torn] = field(default_factory=list)
     _run: Run | None = None
@@ -134,6 +108,7 @@ class Spool:
 
     def __post_init__(self) -> None:
         self._ballast = Ballast(self.folder / "ballast")
+        self._stock = Stock(self.folder)
 
     # ------------------------------------------------------------ for the writer
 
@@ -156,6 +131,18 @@ class Spool:
             self._rest(self._ready(), detail)
         except OSError as error:
             self._fail(error, 0, self._dropped)
+
+    def know_time(self, utc_minus_mono_ms: int) -> None:
+        """The right time has been confirmed: the next process of this boot shall know it, and so shall the next boot,
+        which has to say since when there is nothing.
+        """
+        self._utc_minus_mono_ms = utc_minus_mono_ms
+        if self._boot is not None:
+            self._boot.utc_minus_mono_ms = utc_minus_mono_ms
+            try:
+                self._write_boot(self._boot)
+            except OSError as error:  # with the next chunk, then
+                log.warning("The time cannot be written down (%s).", error.strerror)
 
     def note(self, hole: Hole) -> None:
         """The process is about to end for this cause: the next one shall not take it for a crash."""
@@ -187,7 +174,7 @@ class Spool:
     def tell_hung(self) -> None:
         """Says that the disk takes nothing. Any thread."""
         log.error("The disk takes nothing any more (%s). Frames are being lost.", HUNG)
-        self.tell(state_event("spool", "broken", _unwritable(HUNG)))
+        self.tell(state_event("spool", "broken", unwritable(HUNG)))
 
     def close(self, dropped: int) -> None:
         """Closes the open chunk, if there is one."""
@@ -198,8 +185,8 @@ class Spool:
 
     @property
     def held_bytes(self) -> int:
-        """All chunks together."""
-        return sum(held.sidecar.bytes for held in self._closed) + (self._open.size if self._open else 0)
+        """All chunks together, and what was set aside."""
+        return self._stock.bytes + (self._open.size if self._open else 0)
 
     # ------------------------------------------------------------ writing
 
@@ -221,7 +208,7 @@ class Spool:
             self._enter_run(boot, run, fragment)
         if self._open and self._full(self._open, fragment, len(content)):
             self._close_open(dropped)
-        self._make_room(len(content) + (0 if self._open else len(run.init)))
+        self._make_room(boot, len(content) + (0 if self._open else len(run.init)))
         self._open = self._open or self._begin_chunk(boot, fragment, run, dropped)
         offset = self._open.append(content, fragment)
         self._open.note_dropped(dropped - self._dropped)
@@ -232,12 +219,12 @@ class Spool:
     def _rest(self, boot: Boot, detail: str) -> None:
         mono_ns = time.monotonic_ns()
         now_ms = wallclock.utc_ms(mono_ns)
-        if self._ended_ms is not None and now_ms <= self._ended_ms:
+        if self._ended_mono_ns is not None and mono_ns <= self._ended_mono_ns:
             return  # the last fragment ends when its last frame does, which is not yet
         self._hole = self._hole or Hole("off", detail)
         self._fill_hole(boot, now_ms, mono_ns)
         self._ended_ms = boot.rested_ms = now_ms
-        self._ended_mono_ns = mono_ns
+        self._ended_mono_ns = boot.rested_mono_ns = mono_ns
         boot.cause = boot.detail = ""
         self._write_boot(boot)
 
@@ -254,6 +241,15 @@ class Spool:
         stepped = abs(wallclock.utc_ms(chunk.sidecar.started_mono_ns) - chunk.sidecar.started_ms) > STEP_MS
         long = stepped or ticks >= (self.settings.chunk_s - CUT_TOLERANCE_S) * chunk.sidecar.timescale
         return long or chunk.size + size > self.settings.spool_max_bytes // QUOTA_PARTS
+
+    def _make_room(self, boot: Boot, need: int) -> None:
+        self._stock.make_room(
+            need,
+            open_bytes=self._open.size if self._open else 0,
+            most_bytes=self.settings.spool_max_bytes,
+            floor_bytes=self.free_floor_bytes,
+            boot=boot.boot,
+        )
 
     def _begin_chunk(self, boot: Boot, fragment: Fragment, run: Run, dropped: int) -> OpenChunk:
         mono_ns = run.mono_ns(fragment.tfdt)
@@ -313,25 +309,22 @@ class Spool:
     def _mend_torn(self) -> None:
         while self._torn:
             torn = self._torn[0]
-            self._forget_empty(torn.chunk, torn.size)
+            if self._mender:
+                self._mender.forget_empty(torn.chunk, torn.size)
+                self._mender.tell_damaged(torn.chunk, torn.size)
             self._keep(torn.chunk, torn.chunk.mend(torn.size, torn.dropped))
             self._torn.pop(0)
 
     def _keep(self, chunk: Chunk, sidecar: Sidecar | None) -> None:
-        if sidecar is not None:
-            self._closed.append(Held(chunk, sidecar))
+        if sidecar is None:
+            if chunk.set_aside.exists():
+                self._stock.aside.append(Aside.of(chunk.set_aside))
+        else:
+            self._stock.closed.append(Held(chunk, sidecar))
             self.tell({"event": "chunk_closed", "boot": sidecar.boot, "seq": sidecar.seq})
 
-    def _forget_empty(self, chunk: Chunk, size: int | None = None) -> None:
-        """Gives the number of a chunk without a fragment again, before the chunk is deleted: numbers have no holes."""
-        if self._boot is None or chunk.folder.name != self._boot.boot:
-            return
-        if chunk.seq >= self._boot.next_seq - 1 and chunk.is_empty(size):
-            self._boot.next_seq = chunk.seq
-            self._write_boot(self._boot)
-
     def _write_boot(self, boot: Boot) -> None:
-        replace_file(self.folder / "boot.json", msgspec.json.encode(boot).decode())
+        write_boot(self.folder, boot)
 
     # ------------------------------------------------------------ a broken disk
 
@@ -341,49 +334,13 @@ class Spool:
         full = isinstance(error, SpoolFull)
         if frames and self._ended_ms is not None and self._hole is None:
             self._hole = Hole("spool_full" if full else "disk", str(error))
-        words = error.args[0] if full else _unwritable(error.strerror)
+        words = error.args[0] if full else unwritable(error.strerror)
         if words != self._broken:
             self._broken = words
             log.error("%s Frames are being lost.", words)
             self.tell(state_event("spool", "broken", words))
         # What follows does not join what is there: it begins another chunk, behind a gap.
         self._tear(dropped)
-
-    # ------------------------------------------------------------ quota
-
-    def _make_room(self, need: int) -> None:
-        """Deletes the oldest chunks, confirmed ones first, until `need` bytes fit in quota and free space."""
-        while self.held_bytes + need > self.settings.spool_max_bytes or self._free() - need < self.free_floor_bytes:
-            if not self._closed:
-                break
-            self._evict(next((held for held in self._closed if held.confirmed), self._closed[0]))
-        if self._free() - need < self.free_floor_bytes:
-            raise SpoolFull(
-                say(
-                    "The disk has less than {size} MiB free and no recording is left to delete. "
-                    "Free some space on the camera.",
-                    size=self.free_floor_bytes >> 20,
-                )
-            )
-
-    def _free(self) -> int:
-        facts = os.statvfs(self.folder)
-        return facts.f_bavail * facts.f_frsize
-
-    def _evict(self, held: Held) -> None:
-        if not held.confirmed:
-            self._tell_evicted(held)
-        self._closed.remove(held)
-        held.chunk.delete()
-        if self._boot and held.sidecar.boot != self._boot.boot and not any(held.chunk.folder.iterdir()):
-            held.chunk.folder.rmdir()
-
-    def _tell_evicted(self, held: Held) -> None:
-        sidecar = held.sidecar
-        gap = gaps.of_chunk(sidecar, "spool_full", f"The spool was full before chunk {sidecar.seq} could be shipped.")
-        gap.from_ms = held.chunk.time_of_byte(sidecar, held.chunk.confirmed_bytes())
-        gap.from_mono_ns = sidecar.mono_ns(gap.from_ms)
-        gaps.write(self.folder, gap)
 
     # ------------------------------------------------------------ after a crash
 
@@ -397,101 +354,54 @@ class Spool:
 
     def _recover(self) -> None:
         """Mends every chunk, finds the next numbers, and notes the hole since the last recording."""
-        last = self._read_boot()
+        last = read_boot(self.folder)
         rebooted = last is None or last.kernel_boot_id != self.kernel_boot_id
         boot = Boot(kernel_boot_id=self.kernel_boot_id, boot=uuid.uuid4().hex) if last is None or rebooted else last
-        self._boot = boot
-        try:
-            known = {path.name: self._mend_boot(path) for path in self.folder.iterdir() if _BOOT.match(path.name)}
-            self._number(boot, known.get(boot.boot, []))
-        except OSError:
-            self._boot = None
-            raise
-        oldest_first = sorted(known, key=lambda name: (name == boot.boot, _started_ms(known[name])))
-        self._closed = [held for name in oldest_first for held in known[name]]
-        # A boot in which nothing was recorded left no chunk: then the newest of all says since when there is nothing.
-        here = known.get(last.boot, []) if last else []
-        self._note_hole(here or self._closed, rebooted, last)
-
-    def _number(self, boot: Boot, here: list[Held]) -> None:
-        """The next free numbers, durably."""
+        boot.utc_minus_mono_ms = boot.utc_minus_mono_ms if self._utc_minus_mono_ms is None else self._utc_minus_mono_ms
+        self._mender = Mender(self.folder, boot)
+        known = {path.name: self._mender.folder(path) for path in self.folder.iterdir() if _BOOT.match(path.name)}
+        here = known.get(boot.boot, Mended()).held
         if here:
             boot.next_seq = max(boot.next_seq, here[-1].sidecar.seq + 1)
             boot.next_run = max(boot.next_run, here[-1].sidecar.run + 1)
-        self._write_boot(boot)
+        write_boot(self.folder, boot)
+        self._boot = boot
+        oldest_first = sorted(known, key=lambda name: (name == boot.boot, _started_ms(known[name].held)))
+        self._stock.closed = [held for name in oldest_first for held in known[name].held]
+        self._stock.aside = [one for name in oldest_first for one in known[name].aside]
+        self._note_hole([known[name] for name in oldest_first], known.get(last.boot) if last else None, last)
 
-    def _note_hole(self, before: list[Held], rebooted: bool, last: Boot | None) -> None:
-        known_ms = [held.sidecar.ended_ms for held in before[-1:]] + (
-            [last.rested_ms] if last and last.rested_ms else []
-        )
-        if not known_ms:
+    def _note_hole(self, all_: list[Mended], in_last: Mended | None, last: Boot | None) -> None:
+        """Since when nothing is recorded: since the last recording or rest of the last boot; one in which there was
+        neither left no trace, then since the newest of all.
+        """
+        rested = End(last.rested_ms, last.rested_mono_ns) if last and last.rested_ms else None
+        ends = [one for one in (in_last.end if in_last else None, rested) if one]
+        by_mono = all(one.mono_ns for one in ends)
+        of_last = max(ends, key=lambda one: one.mono_ns if by_mono else one.ms, default=None)
+        end = of_last or next((one.end for one in reversed(all_) if one.end), None)
+        if end is None:
             return
-        self._ended_ms = max(known_ms)
-        newest = before[-1].sidecar if before and self._ended_ms == before[-1].sidecar.ended_ms else None
-        in_this_boot = newest is not None and last is not None and not rebooted and newest.boot == last.boot
-        if newest and in_this_boot:
-            self._ended_mono_ns = newest.ended_mono_ns
+        self._ended_ms = end.ms
+        rebooted = last is None or last.kernel_boot_id != self.kernel_boot_id
+        if of_last and of_last.mono_ns and last and not rebooted:
+            self._ended_mono_ns = of_last.mono_ns
+        elif of_last and of_last.mono_ns and last and last.utc_minus_mono_ms is not None:
+            self._ended_ms = _right_ms(of_last, last.utc_minus_mono_ms)
         if rebooted:
             self._hole = Hole("power", "The camera was off or restarted.")
         elif last and last.cause:
             self._hole = Hole(last.cause, last.detail)
-        elif newest and not in_this_boot:
+        elif of_last is None:
             self._hole = Hole("power", "The camera was off or restarted, and its recorder once more before a picture.")
         else:
             self._hole = Hole("recorder", "The recorder stopped or died and was started again.")
 
-    def _read_boot(self) -> Boot | None:
-        try:
-            return msgspec.json.decode((self.folder / "boot.json").read_bytes(), type=Boot)
-        except FileNotFoundError:
-            return None
-        except msgspec.DecodeError as error:
-            log.error("boot.json is damaged (%s); a new boot id begins.", error)
-            return None
 
-    def _mend_boot(self, folder: Path) -> list[Held]:
-        """The closed chunks of one boot, oldest first."""
-        numbers = sorted({int(match[1]) for path in folder.iterdir() if (match := _CHUNK.match(path.name))})
-        held: list[Held] = []
-        for seq in numbers:
-            chunk = Chunk(folder, seq)
-            self._forget_empty(chunk)
-            self._tell_vanished(chunk)
-            if unplaced_ms := chunk.unplaced_ms():
-                after = (Chunk(folder, number).read_sidecar() for number in numbers if number > seq)
-                self._tell_corrupt(chunk, unplaced_ms, held[-1:], next((one for one in after if one), None))
-            sidecar = chunk.mend()
-            if sidecar is not None:
-                held.append(Held(chunk, sidecar))
-        return held
-
-    def _tell_vanished(self, chunk: Chunk) -> None:
-        """A gap for footage of which only the facts are left; the one of its eviction, if that was told before."""
-        sidecar = chunk.vanished()
-        if sidecar is None:
-            return
-        gap = gaps.of_chunk(
-            sidecar, "corrupt", f"The footage of chunk {chunk.seq} was gone before it could be shipped."
-        )
-        if not gaps.file_of(self.folder, gap.id).exists():
-            gaps.write(self.folder, gap)
-
-    def _tell_corrupt(self, chunk: Chunk, length_ms: int, before: list[Held], after: Sidecar | None) -> None:
-        """A gap for pictures that cannot be placed: behind what is before them, in front of what is after, by the time
-        of their file when there is neither.
-        """
-        begin_ms = before[0].sidecar.ended_ms if before else None
-        end_ms = after.started_ms if after else None
-        if end_ms is None:
-            end_ms = chunk.media.stat().st_mtime_ns // 1_000_000 if begin_ms is None else begin_ms + length_ms
-        from_ms = end_ms - length_ms if begin_ms is None else max(begin_ms, end_ms - length_ms)
-        detail = f"What was known about chunk {chunk.seq} is damaged; its pictures are kept on the camera as .damaged."
-        gap = Gap(boot=chunk.folder.name, cause="corrupt", from_ms=from_ms, to_ms=end_ms, detail=detail)
-        gaps.write(self.folder, gap)
-
-
-def _unwritable(reason: str | None) -> str:
-    return say("The disk cannot be written ({reason}). Check card and disk.", reason=reason)
+def _right_ms(end: End, utc_minus_mono_ms: int) -> int:
+    """An end by the time that was confirmed in its boot; a clock that was right to a second is left alone."""
+    right_ms = utc_minus_mono_ms + end.mono_ns // 1_000_000
+    return end.ms if abs(right_ms - end.ms) <= STEP_MS else right_ms
 
 
 def _started_ms(chunks: list[Held]) -> int:

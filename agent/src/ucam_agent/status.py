@@ -8,32 +8,75 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ucam_sentences import say, together
+
+from . import disk
 from .config import State, read_device
 
 FRESH_S = 30.0
+FINE = ("ok", "starting", "unknown")
+RECORDING = ("camera", "encoder", "recorder", "spool")
 MARKS = {"ok": "ok", "starting": "..", "degraded": "!!", "broken": "XX", "off": "--", "unknown": "??"}
 
 
 def status(state: State) -> tuple[list[str], bool]:
     """Lines for people, and whether everything is well; raises NotEnrolled."""
     device = read_device(state)
-    supervisor, live = _read(state.status), _read(state.live_status)
     lines = [f"This camera is {device.jid} of {device.server}."]
-    if not supervisor or not _runs(supervisor.get("pid")):
-        return [
-            *lines,
-            "The agent is not running. Start it: ucam-agent run (or: sudo systemctl start ucam-agent).",
-        ], False
-    if not live or time.time() - live.get("at", 0) > FRESH_S:
-        return [*lines, "The agent runs, but its live process has not said anything lately; see its log."], False
-    told = live["status"]
+    told = _told(state)
+    if isinstance(told, str):
+        return [*lines, told], False
     parts = told.get("parts", {})
     lines += [
         f"{MARKS.get(part['state'], '??')}  {name:<9} {part.get('words', '')}".rstrip() for name, part in parts.items()
     ]
     lines += _figures(told)
-    well = bool(parts) and all(part["state"] in ("ok", "starting", "unknown") for part in parts.values())
-    return lines, well
+    ill = [name for name, part in parts.items() if part["state"] not in FINE]
+    if ill:
+        lines.append(f"Look after: {', '.join(ill)}. More about each: ucam-agent doctor")
+    return lines, bool(parts) and not ill
+
+
+def in_short(state: State) -> tuple[bool, str]:
+    """Whether the running agent does its work, or none runs, and the same in words."""
+    if not is_running(state):
+        return not _disk(state), _not_running(state)
+    told = _told(state)
+    if isinstance(told, str):
+        return False, told
+    parts = told.get("parts", {})
+    if told.get("recording"):
+        return True, say("It runs and records.")
+    if any(part["state"] == "off" for part in parts.values()):
+        return True, say("It runs, and does not record now, as it was told.")
+    if any(parts.get(name, {}).get("state") == "broken" for name in RECORDING):
+        broken = [
+            str(parts[name].get("words", "")) for name in RECORDING if parts.get(name, {}).get("state") == "broken"
+        ]
+        return False, together(say("It runs, but does not record."), *broken)
+    return True, say("It runs, and has not recorded yet.")
+
+
+def _told(state: State) -> dict[str, Any] | str:
+    """What the live process says of the whole; in words, when it says nothing."""
+    supervisor, live = _read(state.status), _read(state.live_status)
+    if not supervisor or not _runs(supervisor.get("pid")):
+        return _not_running(state)
+    if live and time.time() - live.get("at", 0) <= FRESH_S:
+        return dict(live["status"])
+    silent = say("The agent runs, but has not said anything lately.")
+    return together(silent, _disk(state) or say("Its log says why: journalctl -u ucam-agent -n 30"))
+
+
+def _disk(state: State) -> str:
+    """Why what the processes would say of themselves cannot be written; empty when it can, or nothing is there yet."""
+    return disk.trouble(state.spool) if state.spool.is_dir() else ""
+
+
+def _not_running(state: State) -> str:
+    if trouble := _disk(state):
+        return together(say("Whether the agent runs cannot be told, for it can write nothing down."), trouble)
+    return say("The agent is not running. Start it: sudo systemctl start ucam-agent (without systemd: ucam-agent run).")
 
 
 def is_running(state: State) -> bool:

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from ucam_supervise import Child, State, Supervisor
 
@@ -30,6 +31,7 @@ LIVE_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "32768"}
 def children(config: Config) -> list[Child]:
     """The recorder first: it needs nobody. One that has recorded is started again at once, however often it dies."""
     state = ["--state", str(config.state.directory), "--log-level", config.log_level]
+    state += ["--runtime", str(config.state.runtime)] if config.state.runtime else []
     media = ["--media", str(config.media)] if config.media else []
     recorded = Recorded(config.state.spool)
     return [
@@ -114,9 +116,19 @@ class Watch:
         return False
 
 
+def with_usable_runtime(config: Config) -> Config:
+    """Without its directory for what need not outlive a boot, when that cannot be written: then the state's serves."""
+    runtime = config.state.runtime
+    if runtime is None or os.access(runtime, os.R_OK | os.W_OK | os.X_OK):
+        return config
+    log.warning("%s cannot be used; what belongs there goes to %s.", runtime, config.state.directory)
+    return replace(config, state=replace(config.state, runtime=None))
+
+
 def run(config: Config) -> int:
     """Until SIGTERM; the exit code."""
     config.state.make()
+    config = with_usable_runtime(config)
     watch, signs = Watch(config), Signs(config, systemd())
 
     def on_state(name: str, state: State) -> None:

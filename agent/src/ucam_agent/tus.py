@@ -28,6 +28,7 @@ from .errors import (
     TokenRefused,
     ask_again,
     clock_words,
+    reason_of,
 )
 from .wire import Wire
 
@@ -211,5 +212,5 @@ def _away(error: BaseException) -> StorageAway:
     if words := clock_words(error):
         return StorageAway(words)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return StorageAway(say("Storage cannot be reached ({cause}).", cause=error.os_error.strerror or error.os_error))
+        return StorageAway(say("Storage cannot be reached ({cause}).", cause=reason_of(error.os_error)))
     return StorageAway(say("Storage's answer broke off ({cause}).", cause=str(error) or type(error).__name__))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from functools import cache
 from typing import Literal
 
 ClockState = Literal["synchronised", "unsynchronised"]
@@ -41,8 +42,13 @@ def state() -> ClockState:
     return kernel_state()
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
 def kernel_state() -> ClockState:
     """What adjtimex(2) says; a clock nobody disciplines is unsynchronised."""
     timex = (ctypes.c_int * _TIMEX_WORDS)()
-    answer = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    answer = _libc().adjtimex(ctypes.byref(timex))
     return "unsynchronised" if answer < 0 or timex[_STATUS_INDEX] & _STA_UNSYNC else "synchronised"

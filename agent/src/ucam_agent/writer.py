@@ -105,6 +105,10 @@ class Writer(threading.Thread):
         """Remembers, beyond the end of this process, why nothing is recorded."""
         self._jobs.put(lambda: self._spool.note(hole))
 
+    def know_time(self, utc_minus_mono_ms: int) -> None:
+        """The right time has been confirmed: remembers it."""
+        self._jobs.put(lambda: self._spool.know_time(utc_minus_mono_ms))
+
     def rest(self, detail: str) -> None:
         """Nothing is recorded, by choice: what was off until now is written down."""
         self._jobs.put(lambda: self._spool.rest(detail))
