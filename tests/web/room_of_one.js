@@ -4,7 +4,7 @@ const { Live } = await import('/static/js/live.js');
 const canvas = document.createElement('canvas');
 const draw = canvas.getContext('2d');
 setInterval(() => draw.fillRect(Math.random() * 300, 0, 20, 150), 40);
-const room = Object.assign(new Emitter(), { state: 'open', iceServers: [], answers: true, cameras: new Map(), calls: 0 });
+const room = Object.assign(new Emitter(), { state: 'open', iceServers: [], answers: true, cameras: new Map(), calls: 0, now: () => Date.now() });
 room.send = (message) => {
   if (room.state !== 'open') return false;
   const peer = room.cameras.get(message.session);
