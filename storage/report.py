@@ -35,7 +35,7 @@ def instant_ms(*, required: bool = True) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=-(2**62), max_value=2**62, required=required)
 
 
-def mono_ns(*, allow_null: bool = False) -> serializers.IntegerField:
+def mono_instant(*, allow_null: bool = False) -> serializers.IntegerField:
     """An instant on the monotonic clock of a boot."""
     return serializers.IntegerField(min_value=0, max_value=2**62, required=False, allow_null=allow_null)
 
@@ -48,8 +48,8 @@ class GapForm(serializers.Serializer[dict[str, Any]]):
     cause = serializers.RegexField(r"^[a-z][a-z0-9_]{0,39}\Z")
     from_ms = instant_ms()
     to_ms = instant_ms()
-    from_mono_ns = mono_ns(allow_null=True)
-    to_mono_ns = mono_ns(allow_null=True)
+    from_mono_ns = mono_instant(allow_null=True)
+    to_mono_ns = mono_instant(allow_null=True)
     detail = serializers.JSONField(required=False)
 
     def validate_detail(self, detail: Any) -> Any:
@@ -95,7 +95,7 @@ class ClockForm(serializers.Serializer[dict[str, Any]]):
     synchronised = serializers.BooleanField()
     offset_ms = serializers.FloatField(required=False, allow_null=True, default=None)
     boot = serializers.RegexField(r"^[0-9a-f]{32}\Z", required=False)
-    mono_ns = mono_ns()
+    mono_ns = mono_instant()
     utc_ms = instant_ms(required=False)
 
 
