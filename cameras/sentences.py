@@ -45,8 +45,9 @@ def _gettext(english: str) -> str:
 
 
 def _kept(value: object) -> Any:
-    whole_day = isinstance(value, date) and not isinstance(value, datetime)
-    return {"day": value.isoformat()} if whole_day else ucam_sentences.kept(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return {"day": value.isoformat()}
+    return ucam_sentences.kept(value)
 
 
 def _shown(value: Any, zone: tzinfo | None) -> str:

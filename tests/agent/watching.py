@@ -36,8 +36,8 @@ class LiveProcess:
     def __init__(self, state: Path, log: Path | None = None) -> None:
         arguments = [sys.executable, "-m", "ucam_agent.live", "--state", str(state)]
         self.log = log or state / "live.log"
-        with open(self.log, "ab") as log:
-            self._process = subprocess.Popen(arguments, stderr=log)
+        with open(self.log, "ab") as stream:
+            self._process = subprocess.Popen(arguments, stderr=stream)
 
     @property
     def pid(self) -> int:

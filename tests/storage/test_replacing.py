@@ -17,7 +17,13 @@ from tests.storage.footage import BOOT, TEN_O_CLOCK, TEN_O_CLOCK_MS, Device, Foo
 URL = "/api/device/report/"
 STALE: dict[str, Any] = {"clock": "unsynchronised", "started_ms": TEN_O_CLOCK_MS - 200 * 24 * 3600 * 1000}
 # At 70 s of this boot it was ten o'clock and ten seconds.
-ANCHOR = {"synchronised": True, "offset_ms": 0, "boot": BOOT, "mono_ns": 70 * 10**9, "utc_ms": TEN_O_CLOCK_MS + 10_000}
+ANCHOR: dict[str, Any] = {
+    "synchronised": True,
+    "offset_ms": 0,
+    "boot": BOOT,
+    "mono_ns": 70 * 10**9,
+    "utc_ms": TEN_O_CLOCK_MS + 10_000,
+}
 
 
 def told(device: Device, **more: object) -> None:
