@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from ucam_agent.config import State
 from ucam_agent.disk import too_full
-from ucam_agent.status import in_short
+from ucam_agent.status import in_short, with_times
 
 from .server import Server
 from .test_supervise import Agent
@@ -185,6 +187,21 @@ def test_doctor_names_a_read_only_disk_and_what_to_do(disk: Path) -> None:
     assert "XX  disk      The disk below" in done.stdout
     assert "put in a new one" in done.stdout
     assert "Run as the agent's user" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        ("2026-11-24T07:00:00Z", "08:00"),
+        ("2026-11-26T23:30:00Z", "Friday 00:30"),
+        ("2026-12-24T07:00:00Z", "24 December 2026, 08:00"),
+        ("2026-19-24T07:00:00Z", "2026-19-24T07:00:00Z"),
+    ],
+)
+def test_a_time_is_shown_as_the_clock_beside_the_camera_has_it(instant: str, shown: str) -> None:
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    said = with_times(f"Off by its schedule until {instant}.", ZoneInfo("Europe/Berlin"), now)
+    assert said == f"Off by its schedule until {shown}."
 
 
 def test_status_says_what_to_look_after(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_recordings_of_one_scene_agree_though_one_clock_was_200_days_behind(scen
         until(lambda said=words: said in words_of_clock(late), f"its clock {words}", 30)  # type: ignore[misc]
     recorded = datetime.now(UTC)
     for jid in (RIGHT, LATE):
-        until(lambda of=jid: _all_stored(stack, of, scene.began, recorded), f"all of {jid} is stored", 60)  # type: ignore[misc]
+        until(lambda of=jid: _all_there(stack, of, scene.began, recorded), f"all of {jid} is stored", 60)  # type: ignore[misc]
     found = {jid: placed(stack, jid, scene.began, recorded, tmp_path / "one.mp4") for jid in (RIGHT, LATE)}
     assert all(len(pictures) >= 2 for pictures in found.values())
     off_s = {jid: [at_s - shown_s for at_s, shown_s in pictures] for jid, pictures in found.items()}
@@ -137,17 +137,20 @@ def test_recordings_of_one_scene_agree_though_one_clock_was_200_days_behind(scen
     assert {one["state"] for one in spans(stack, LATE, long_ago, then)} == {"unknown"}
 
 
-def _all_stored(stack: Stack, jid: str, since: datetime, until_: datetime) -> bool:
-    """From the first second of it to the end of the range, in one piece."""
-    found = spans(stack, jid, since, until_)
-    return bool(found) and {one["state"] for one in found[1:]} == {"stored"} and len(found) == 2
+def _all_there(stack: Stack, jid: str, since: datetime, until_: datetime) -> bool:
+    """From the first second of it to the end of the range; on a busy machine the stream may break, and is told so."""
+    unknown, *found = spans(stack, jid, since, until_)
+    states = [one["state"] for one in found]
+    broke = {one["cause"] for one in found if one["state"] == "lost"} <= {"camera"}
+    return unknown["state"] == "unknown" and "stored" in states and set(states) <= {"stored", "lost"} and broke
 
 
 def test_an_ip_camera_is_watched_and_comes_back_after_a_cut(scene: Scene, browser: Browser) -> None:
     stack, camera = scene.stack, scene.camera
 
     def told() -> list[dict[str, Any]]:
-        return spans(stack, RIGHT, scene.began, datetime.now(UTC))
+        found = spans(stack, RIGHT, scene.began, datetime.now(UTC))
+        return [one for one in found if instant(one["to"]).timestamp() >= cut_s - LAST_FRAGMENT_S]
 
     page = sign_in(browser, stack, "alice@example.com", f"/cameras/{RIGHT}/")
     expect(page.locator("#stage")).to_have_attribute("data-live", "live", timeout=60_000)

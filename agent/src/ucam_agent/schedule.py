@@ -20,13 +20,13 @@ def shall_record(settings: Settings, now: datetime | None) -> bool:
     """Without a schedule always. Also while nobody knows the time (None): what was not recorded never comes back."""
     if not settings.schedule or now is None:
         return True
-    local = now.astimezone(_zone(settings.timezone))
+    local = now.astimezone(zone(settings.timezone))
     return any(_shown(period, local) or _between(period, local) for period in settings.schedule)
 
 
 def words(settings: Settings, now: datetime) -> str:
     """Why nothing is recorded now, and until when."""
-    local = now.astimezone(_zone(settings.timezone)).replace(second=0, microsecond=0)
+    local = now.astimezone(zone(settings.timezone)).replace(second=0, microsecond=0)
     begins = [begin for period in settings.schedule if (begin := _next(period, local)) is not None]
     if not begins:
         return say("The camera's schedule leaves it off.")
@@ -80,7 +80,7 @@ def _minutes(text: str) -> int:
 
 
 @lru_cache(maxsize=4)
-def _zone(name: str) -> ZoneInfo:
+def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 from ucam_sentences import say, together
 
-from . import disk
+from . import disk, schedule
 from .config import State, read_device
 
 FRESH_S = 30.0
 FINE = ("ok", "starting", "unknown")
 RECORDING = ("camera", "encoder", "recorder", "spool")
+INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")  # as ucam_sentences keeps one
 MARKS = {"ok": "ok", "starting": "..", "degraded": "!!", "broken": "XX", "off": "--", "unknown": "??"}
 
 
@@ -34,11 +37,32 @@ def status(state: State) -> tuple[list[str], bool]:
     ill = [name for name, part in parts.items() if part["state"] not in FINE]
     if ill:
         lines.append(f"Look after: {', '.join(ill)}. More about each: ucam-agent doctor")
-    return lines, bool(parts) and not ill
+    zone = schedule.zone(str(_read(state.settings).get("timezone", "UTC")))
+    return [with_times(line, zone) for line in lines], bool(parts) and not ill
+
+
+def with_times(line: str, zone: tzinfo, now: datetime | None = None) -> str:
+    """Its instants as the clock on the wall beside the camera shows them: "08:00" today, "Tuesday 08:00" within a week."""
+    today = (now or datetime.now(UTC)).astimezone(zone).date()
+
+    def shown(match: re.Match[str]) -> str:
+        try:
+            at = datetime.fromisoformat(match[0]).astimezone(zone)
+        except ValueError:
+            return match[0]
+        near = abs(at.date() - today) < timedelta(days=7)
+        return f"{at:%H:%M}" if at.date() == today else f"{at:%A %H:%M}" if near else f"{at:%-d %B %Y, %H:%M}"
+
+    return INSTANT.sub(shown, line)
 
 
 def in_short(state: State) -> tuple[bool, str]:
     """Whether the running agent does its work, or none runs, and the same in words."""
+    well, words = _in_short(state)
+    return well, with_times(words, schedule.zone(str(_read(state.settings).get("timezone", "UTC"))))
+
+
+def _in_short(state: State) -> tuple[bool, str]:
     if not is_running(state):
         return not _disk(state), _not_running(state)
     told = _told(state)
