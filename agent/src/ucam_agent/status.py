@@ -42,7 +42,7 @@ def status(state: State) -> tuple[list[str], bool]:
 
 
 def with_times(line: str, zone: tzinfo, now: datetime | None = None) -> str:
-    """Its instants as the clock on the wall beside the camera shows them: "08:00" today, "Tuesday 08:00" within a week."""
+    """Its instants as the clock beside the camera shows them: "08:00" today, "Tuesday 08:00" within a week."""
     today = (now or datetime.now(UTC)).astimezone(zone).date()
 
     def shown(match: re.Match[str]) -> str:
