@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_spool import START_NS, Feed, MakeFeed, quota
+from .test_spool import CHUNKS, START_NS, Feed, MakeFeed, quota
 from .test_spool import feed as feed
 
 
@@ -81,7 +81,7 @@ def test_it_makes_room_before_footage_that_nobody_else_has(feed: MakeFeed, confi
     quota(after, 2.9)
     after.write()
     there = {
-        path.stem: path.suffix for path in sorted(after.folder.glob("*/0*")) if path.suffix in (".mp4", ".damaged")
+        path.stem: path.suffix for path in sorted(after.folder.glob(CHUNKS)) if path.suffix in (".mp4", ".damaged")
     }
     # The first chunk has five fragments, the spoilt one three, and eight and a half have room.
     assert there == (
