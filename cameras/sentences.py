@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -15,7 +14,6 @@ from ucam_sentences import Said, sentences_of, together
 __all__ = ["Said", "Sentence", "clock", "day", "in_words", "say", "sentences_of", "together", "translated"]
 
 Sentence = list[Any]  # as it lies in a row: [English, {name: text, {"day": "2026-12-14"} or a list of sentences}]
-INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")  # as ucam_sentences keeps one
 
 
 def say(english: str, **values: object) -> Said:
@@ -53,7 +51,7 @@ def _kept(value: object) -> Any:
 def _shown(value: Any, zone: tzinfo | None) -> str:
     if isinstance(value, dict):
         return day(date.fromisoformat(value["day"]))
-    return clock(datetime.fromisoformat(value), zone) if zone and INSTANT.fullmatch(str(value)) else str(value)
+    return ucam_sentences.at_instants(str(value), lambda at: clock(at, zone)) if zone else str(value)
 
 
 def day(at: date) -> str:

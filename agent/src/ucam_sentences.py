@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 PLACE = re.compile(r"\{(\w+)\}")
+INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")  # as `kept` writes one
 
 
 class Said(str):
@@ -43,6 +44,18 @@ def kept(value: object) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return value.sentences if isinstance(value, Said) else str(value)
+
+
+def at_instants(text: str, show: Callable[[datetime], str]) -> str:
+    """A text with its instants as `show` writes them."""
+
+    def shown(match: re.Match[str]) -> str:
+        try:
+            return show(datetime.fromisoformat(match[0]))
+        except (ValueError, OverflowError):  # looks like one, and no calendar has it
+            return match[0]
+
+    return INSTANT.sub(shown, text)
 
 
 def together(*parts: str) -> Said:

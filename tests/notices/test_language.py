@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
@@ -76,6 +77,12 @@ def test_sentences_within_sentences_and_days_follow_the_language() -> None:
     with override("de"):
         kept = in_words(sentences_of(said))
     assert kept == "30 Tage verlangt, 22 passen, voll am 14. Dezember (die Festplatte). As it was."
+
+
+@pytest.mark.parametrize("at", ["2026-19-24T07:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_what_only_looks_like_an_instant_stays_as_a_camera_said_it(at: str) -> None:
+    zone = ZoneInfo("America/New_York" if at < "2" else "Europe/Berlin")
+    assert in_words([["A camera says {time}.", {"time": at}]], zone) == f"A camera says {at}."
 
 
 def test_an_instant_within_a_sentence_is_written_in_the_readers_zone_and_rfc_3339_for_pages(cast: Cast) -> None:

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ucam_protocol import FileSource, Settings, TestSource
 from ucam_sentences import say
@@ -14,6 +13,7 @@ from ucam_sentences import say
 from . import stamp
 from .gst import Picture, Pipeline
 from .voice import FileVoice, Heard, TestVoice
+from .zones import zone_of
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Drawing:
     def __init__(self, settings: Settings) -> None:
         self._layout = stamp.Layout.of(settings.width, settings.height)
         self._stamped = isinstance(settings.source, FileSource | TestSource) and settings.source.stamp
-        self._zone = _zone(settings.timezone)
+        self._zone = zone_of(settings.timezone)
         self._scale = max(1, settings.width // 320)
         self._second = -1
         self._rows: list[bytes] = []
@@ -166,11 +166,3 @@ class Drawing:
             chroma = picture.read(plane + first_row * stride, rows * stride)
             stamp.draw_neutral(chroma, stride, columns)
             picture.write(plane + first_row * stride, chroma)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        log.warning("The time zone %r is not known here; the clock in the picture shows UTC.", name)
-        return ZoneInfo("UTC")

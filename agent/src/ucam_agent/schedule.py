@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from typing import get_args
-from zoneinfo import ZoneInfo
 
 from ucam_protocol import Day, Period, Settings
 from ucam_sentences import say
 
-log = logging.getLogger(__name__)
+from .zones import zone_of
 
 DAYS: tuple[str, ...] = get_args(Day)
 
@@ -20,13 +17,13 @@ def shall_record(settings: Settings, now: datetime | None) -> bool:
     """Without a schedule always. Also while nobody knows the time (None): what was not recorded never comes back."""
     if not settings.schedule or now is None:
         return True
-    local = now.astimezone(zone(settings.timezone))
+    local = now.astimezone(zone_of(settings.timezone))
     return any(_shown(period, local) or _between(period, local) for period in settings.schedule)
 
 
 def words(settings: Settings, now: datetime) -> str:
     """Why nothing is recorded now, and until when."""
-    local = now.astimezone(zone(settings.timezone)).replace(second=0, microsecond=0)
+    local = now.astimezone(zone_of(settings.timezone)).replace(second=0, microsecond=0)
     begins = [begin for period in settings.schedule if (begin := _next(period, local)) is not None]
     if not begins:
         return say("The camera's schedule leaves it off.")
@@ -77,14 +74,3 @@ def _next(period: Period, local: datetime) -> datetime | None:
 def _minutes(text: str) -> int:
     hours, minutes = text.split(":")
     return int(hours) * 60 + int(minutes)
-
-
-@lru_cache(maxsize=4)
-def zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError
-        log.warning("The time zone %r is not known here (%s); the schedule goes by UTC.", name, error)
-    except KeyError:
-        log.warning("The time zone %r is not known here; the schedule goes by UTC.", name)
-    return ZoneInfo("UTC")

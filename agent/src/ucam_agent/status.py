@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from ucam_sentences import say, together
+from ucam_sentences import at_instants, say, together
 
-from . import disk, schedule
+from . import disk
 from .config import State, read_device
+from .zones import zone_of
 
 FRESH_S = 30.0
 FINE = ("ok", "starting", "unknown")
 RECORDING = ("camera", "encoder", "recorder", "spool")
-INSTANT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")  # as ucam_sentences keeps one
 MARKS = {"ok": "ok", "starting": "..", "degraded": "!!", "broken": "XX", "off": "--", "unknown": "??"}
 
 
@@ -37,7 +36,7 @@ def status(state: State) -> tuple[list[str], bool]:
     ill = [name for name, part in parts.items() if part["state"] not in FINE]
     if ill:
         lines.append(f"Look after: {', '.join(ill)}. More about each: ucam-agent doctor")
-    zone = schedule.zone(str(_read(state.settings).get("timezone", "UTC")))
+    zone = _zone(state)
     return [with_times(line, zone) for line in lines], bool(parts) and not ill
 
 
@@ -45,21 +44,23 @@ def with_times(line: str, zone: tzinfo, now: datetime | None = None) -> str:
     """Its instants as the clock beside the camera shows them: "08:00" today, "Tuesday 08:00" within a week."""
     today = (now or datetime.now(UTC)).astimezone(zone).date()
 
-    def shown(match: re.Match[str]) -> str:
-        try:
-            at = datetime.fromisoformat(match[0]).astimezone(zone)
-        except ValueError:
-            return match[0]
+    def shown(instant: datetime) -> str:
+        at = instant.astimezone(zone)
         near = abs(at.date() - today) < timedelta(days=7)
         return f"{at:%H:%M}" if at.date() == today else f"{at:%A %H:%M}" if near else f"{at:%-d %B %Y, %H:%M}"
 
-    return INSTANT.sub(shown, line)
+    return at_instants(line, shown)
+
+
+def _zone(state: State) -> tzinfo:
+    """The camera's, by its settings."""
+    return zone_of(str(_read(state.settings).get("timezone", "UTC")))
 
 
 def in_short(state: State) -> tuple[bool, str]:
     """Whether the running agent does its work, or none runs, and the same in words."""
     well, words = _in_short(state)
-    return well, with_times(words, schedule.zone(str(_read(state.settings).get("timezone", "UTC"))))
+    return well, with_times(words, _zone(state))
 
 
 def _in_short(state: State) -> tuple[bool, str]:
